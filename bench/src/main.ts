@@ -1,0 +1,51 @@
+// The benches: `node bench/dist/main.js [--json FILE] [--quick] [name...]`. What the figures mean: docs/performance.md.
+
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { alloc } from './alloc.ts';
+import { checksum } from './checksum.ts';
+import { deadlines } from './deadlines.ts';
+import { echo } from './echo.ts';
+import { parse } from './parse.ts';
+import { ping } from './ping.ts';
+import { type Bench, type Effort, formatTable, type Row } from './rows.ts';
+
+const BENCHES: readonly Bench[] = [parse, checksum, deadlines, alloc, echo, ping];
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+    },
+  });
+  const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
+  if (unknown.length > 0) {
+    console.error(`no bench '${unknown[0]}'; there are ${BENCHES.map(({ name }) => name).join(', ')}`);
+    return 2;
+  }
+  const runs = Number(values.runs ?? (values.quick ? 2 : 9));
+  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs takes a whole number, not ${values.runs}`);
+  const effort: Effort = { quick: values.quick, runs };
+  const rows: Row[] = [];
+  for (const bench of BENCHES) {
+    if (positionals.length > 0 && !positionals.includes(bench.name)) continue;
+    console.error(`${bench.name} ...`);
+    rows.push(...(await bench.run(effort)));
+  }
+  console.log(formatTable(rows));
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, undefined, 2)}\n`);
+  return 0;
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,6 @@
+// What the programs are made of, for those who make their own.
+
+export { type ServiceCounters, Services } from './services.ts';
+export { main as start } from './start.ts';
+export { main as tunEcho } from './tun-echo.ts';
+export { main as tunPing } from './tun-ping.ts';

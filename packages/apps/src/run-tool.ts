@@ -1,0 +1,56 @@
+// Runs a tool of the kernel's side, asynchronously: a blocking call would starve the stack that is to answer it.
+
+import { spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** How a tool ended. `code` null: by a signal, or it could not be started. */
+export interface ToolResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The path of a program, or undefined when it is not installed. Looks where root's tools are, too. */
+export function findTool(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/bin', '/bin'];
+  for (const folder of folders) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not here.
+    }
+  }
+  return undefined;
+}
+
+/** Runs the words, gives `input` on stdin, ends the tool after `limitMs`. Never throws. */
+export function runTool(words: readonly string[], input = '', limitMs = 10_000): Promise<ToolResult> {
+  return new Promise((resolve) => {
+    const [program, ...args] = words;
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
+    const end = (code: number | null): void => {
+      clearTimeout(timer);
+      resolve({ code, stdout, stderr });
+    };
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', (error) => {
+      stderr += error.message;
+      end(null);
+    });
+    child.on('close', end);
+    // A tool that ends without reading must not end us.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+  });
+}

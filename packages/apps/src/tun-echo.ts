@@ -1,0 +1,128 @@
+// tun-echo: a host on a TUN that answers ping, and UDP echo (7), discard (9) and chargen (19).
+
+import type { Stack } from '@tunstack/stack';
+import { formatIp4, formatPrefix } from '@tunstack/stack/wire';
+import { formatPreflight, preflight } from '@tunstack/tun';
+import {
+  COMMON_FLAGS,
+  EXIT_FAILED,
+  EXIT_OK,
+  type Flags,
+  helpText,
+  makeLogger,
+  readFlags,
+  runProgram,
+} from './cli.ts';
+import { type ServiceCounters, Services } from './services.ts';
+import { untilSignal } from './signals.ts';
+import { TUN_FLAGS, TunSession } from './tun-session.ts';
+
+const FLAGS: Flags = {
+  ...TUN_FLAGS,
+  doctor: { type: 'boolean', help: 'tell what is missing to run this, and the remedy' },
+  ...COMMON_FLAGS,
+};
+
+const HELP: string = helpText(
+  'tun-echo [flags]',
+  'Answers ping and UDP echo, discard and chargen on a TUN device, by a stack in TypeScript. Needs root, or user\n' +
+    'namespaces and a /dev/net/tun one may open; --doctor tells. Ctrl-C prints statistics and ends.',
+  FLAGS,
+  [
+    'tun-echo',
+    'tun-echo --address 192.0.2.2/24 --host-address 192.0.2.1/24 -w echo.pcapng',
+    'tun-echo --netns /run/netns/lab --tun tun7',
+  ],
+);
+
+/** What the program did, as --json prints it. */
+export interface EchoStatistics {
+  readonly nstat: Readonly<Record<string, number>>;
+  readonly drops: Readonly<Record<string, number>>;
+  readonly services: ServiceCounters;
+}
+
+/** Counters that are not zero, reasons of drops, and what the services did. */
+export function statistics(stack: Stack, services: Services): EchoStatistics {
+  const counted = Object.entries(stack.stats.nstat()).filter(([, value]) => value > 0);
+  return {
+    nstat: Object.fromEntries(counted),
+    drops: stack.stats.drops() as Record<string, number>,
+    services: { ...services.counters },
+  };
+}
+
+/** Runs until a signal; answers the exit code. */
+export function main(args: readonly string[]): Promise<number> {
+  return runProgram('tun-echo', async () => {
+    const given = readFlags(args, FLAGS, 0);
+    if (given.on('help')) {
+      process.stdout.write(HELP);
+      return EXIT_OK;
+    }
+    if (given.on('doctor')) return doctor(given.on('json'));
+    const logger = await makeLogger('tun-echo', given.on('verbose'));
+    // Captured to stdout, nothing else may be printed there.
+    const out = given.text('write') === '-' ? process.stderr : process.stdout;
+    const session = new TunSession(given, logger);
+    try {
+      const services = new Services(session.stack);
+      out.write(given.on('json') ? `${JSON.stringify(greetingFields(session))}\n` : greeting(session));
+      const signal = await untilSignal(['SIGINT', 'SIGTERM'], () => {
+        process.stderr.write(`${JSON.stringify(statistics(session.stack, services))}\n`);
+      });
+      logger.debug({ signal }, 'ending');
+      const result = statistics(session.stack, services);
+      services.close();
+      if (given.on('json')) out.write(`${JSON.stringify(result)}\n`);
+      else if (signal === 'SIGINT') out.write(formatStatistics(result));
+    } finally {
+      session.close();
+    }
+    return EXIT_OK;
+  });
+}
+
+function doctor(json: boolean): number {
+  const verdict = preflight();
+  process.stdout.write(json ? `${JSON.stringify(verdict)}\n` : `${formatPreflight(verdict).join('\n')}\n`);
+  return verdict.ok ? EXIT_OK : EXIT_FAILED;
+}
+
+function greetingFields(session: TunSession): Record<string, unknown> {
+  return {
+    device: session.device.name,
+    address: formatPrefix(session.address),
+    hostAddress: formatPrefix(session.hostAddress),
+    mtu: session.device.mtu,
+    enter: session.enter,
+    netns: session.nameNetns('tun-echo'),
+  };
+}
+
+/** Where it is and how to reach it, in lines that can be pasted. */
+export function greeting(session: TunSession): string {
+  const address = formatIp4(session.address.address);
+  const name = session.nameNetns('tun-echo');
+  const prefix = session.enter.length === 0 ? '' : `${session.enter.join(' ')} `;
+  const lines = [
+    `${formatPrefix(session.address)} on ${session.device.name}; the kernel is ${formatPrefix(session.hostAddress)}`,
+    'answers ping, and UDP echo (7), discard (9), chargen (19). From another shell:',
+    `  ${prefix}ping ${address}`,
+    `  ${prefix}nc -u ${address} 7`,
+  ];
+  if (name !== undefined) lines.push(`  ip netns exec ${name} ping ${address}`);
+  lines.push('Ctrl-C prints statistics and ends.');
+  return `${lines.join('\n')}\n`;
+}
+
+/** nstat's two columns, then the reasons of drops. */
+export function formatStatistics({ nstat, drops, services }: EchoStatistics): string {
+  const table = (title: string, rows: Record<string, number>): string[] => {
+    const entries = Object.entries(rows).filter(([, value]) => value > 0);
+    return entries.length === 0
+      ? []
+      : [title, ...entries.map(([name, value]) => `${name.padEnd(32)}${value}`)];
+  };
+  return `\n${[...table('#counters', { ...nstat }), ...table('#drops', { ...drops }), ...table('#services', { ...services })].join('\n')}\n`;
+}

@@ -1,0 +1,2 @@
+// Virtual links: public names.
+export { VethEnd, type VethOptions, veth } from './veth.ts';

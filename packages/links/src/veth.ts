@@ -1,0 +1,188 @@
+// veth: a pair of links, as `ip link add A type veth peer name B` makes it. What one end transmits the other receives.
+//
+//   stack A  <->  [ end 0 ]====[ end 1 ]  <->  stack B        no wire, no loss: a bounded inbox at each end
+
+import { Fifo } from '@tunstack/stack/base';
+import {
+  FEATURE_CHECKSUM,
+  FEATURE_TSO4,
+  FEATURE_USO,
+  FULL,
+  GSO_NONE,
+  type Link,
+  type LinkCounters,
+  type LinkUser,
+  MEDIUM_IP,
+  newLinkCounters,
+  type Packet,
+  TAKEN,
+} from '@tunstack/stack/contract';
+
+export interface VethOptions {
+  /** Names of the two ends. */
+  readonly names?: readonly [string, string];
+  /** MTU of the two ends, octets. */
+  readonly mtu?: number;
+  /** MEDIUM_IP (bare datagrams) or MEDIUM_ETHERNET. */
+  readonly medium?: number;
+  /** Packets that wait at each end. */
+  readonly queuePackets?: number;
+  /** FEATURE_* of both ends: what they promise to pass through untouched. Checksum and GSO marks, by default. */
+  readonly features?: number;
+}
+
+/** Octets of link header that a frame may have on top of the MTU: Ethernet and one 802.1Q tag. */
+const FRAME_OVERHEAD = 18;
+
+/**
+ * One end of a pair. Marks (partial checksums, GSO) pass through. It is up when both ends are set up: a carrier follows
+ * the peer's state. A packet longer than the receiving end's MTU is dropped there and counted, unless it is GSO.
+ */
+export class VethEnd implements Link {
+  readonly name: string;
+  readonly medium: number;
+  readonly features: number;
+  readonly headroom: number = 0;
+  readonly counters: LinkCounters = newLinkCounters();
+  backlog = false;
+  private mtuBytes: number;
+  private admin = true;
+  private closed = false;
+  private other: VethEnd | undefined = undefined;
+  private user: LinkUser | undefined = undefined;
+  private readonly inbox: Fifo<Packet>;
+  /** This end was FULL to its peer, which waits to hear of room. */
+  private refused = false;
+  private filled = false;
+
+  constructor(name: string, options: VethOptions) {
+    this.name = name;
+    this.medium = options.medium ?? MEDIUM_IP;
+    this.features = options.features ?? FEATURE_CHECKSUM | FEATURE_TSO4 | FEATURE_USO;
+    this.mtuBytes = options.mtu ?? 1500;
+    this.inbox = new Fifo(options.queuePackets ?? 1024);
+  }
+
+  get mtu(): number {
+    return this.mtuBytes;
+  }
+
+  /** Sets this end's MTU, as `ip link set mtu` does; the stack on it is told. */
+  setMtu(bytes: number): void {
+    this.mtuBytes = bytes;
+    this.user?.changed();
+  }
+
+  /** Both ends up: packets can pass. */
+  get up(): boolean {
+    return this.isUp() && this.peer().isUp();
+  }
+
+  /** Sets this end up or down; both stacks are told, for the carrier goes with it. */
+  setUp(up: boolean): void {
+    if (this.admin === up) return;
+    this.admin = up;
+    this.user?.changed();
+    this.peer().user?.changed();
+  }
+
+  get room(): number {
+    return this.peer().inbox.room;
+  }
+
+  attach(user: LinkUser | undefined): void {
+    this.user = user;
+  }
+
+  /** What arrived during a pump waits for the next: the count is taken at the start. */
+  poll(budget: number): number {
+    const count = Math.min(budget, this.inbox.size);
+    this.backlog = this.inbox.size > count;
+    for (let i = 0; i < count; i++) {
+      const packet = this.inbox.shift() as Packet;
+      this.counters.rxPackets++;
+      this.counters.rxBytes += packet.length;
+      if (this.user === undefined) packet.release();
+      else this.user.receive(packet);
+    }
+    if (this.refused && this.inbox.room > 0) {
+      this.refused = false;
+      this.peer().user?.ready();
+    }
+    return count;
+  }
+
+  transmit(packet: Packet): number {
+    const peer = this.peer();
+    if (peer.inbox.room === 0) {
+      peer.refused = true;
+      return FULL;
+    }
+    if (!this.up || !peer.fits(packet)) {
+      this.counters.txDropped++;
+      packet.release();
+      return TAKEN;
+    }
+    this.counters.txPackets++;
+    this.counters.txBytes += packet.length;
+    // It will wait in the peer's inbox beyond this flush: slab and send buffer are left behind.
+    if (packet.own()) {
+      peer.inbox.push(packet);
+      this.filled = true;
+    } else {
+      peer.counters.rxDropped++;
+      packet.release();
+    }
+    return TAKEN;
+  }
+
+  flush(): void {
+    if (!this.filled) return;
+    this.filled = false;
+    this.peer().user?.ready();
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (let packet = this.inbox.shift(); packet !== undefined; packet = this.inbox.shift()) packet.release();
+    this.peer().user?.changed();
+  }
+
+  /** For `veth`: names the other end, once. */
+  join(other: VethEnd): void {
+    this.other = other;
+  }
+
+  private peer(): VethEnd {
+    return this.other as VethEnd;
+  }
+
+  private isUp(): boolean {
+    return this.admin && !this.closed;
+  }
+
+  private fits(packet: Packet): boolean {
+    const overhead = this.medium === MEDIUM_IP ? 0 : FRAME_OVERHEAD;
+    if (packet.gsoType !== GSO_NONE || packet.length <= this.mtuBytes + overhead) return true;
+    this.counters.rxDropped++;
+    return false;
+  }
+}
+
+/**
+ * Makes a pair.
+ *
+ * @example
+ * const [a, b] = veth({ mtu: 9000 });
+ * left.addLink(a, '10.0.0.1/24');
+ * right.addLink(b, '10.0.0.2/24');
+ */
+export function veth(options: VethOptions = {}): [VethEnd, VethEnd] {
+  const [first, second] = options.names ?? ['veth0', 'veth1'];
+  const a = new VethEnd(first, options);
+  const b = new VethEnd(second, options);
+  a.join(b);
+  b.join(a);
+  return [a, b];
+}

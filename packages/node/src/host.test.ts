@@ -1,0 +1,87 @@
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
+import { veth } from '@tunstack/links';
+import type { Stack, UdpSocket } from '@tunstack/stack';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Host } from './host.ts';
+
+let host = new Host();
+afterEach(() => {
+  host.close();
+  host = new Host();
+});
+
+/** Two sockets that throw a datagram back and forth for ever; answers how often. */
+function pingPong(a: Stack, b: Stack, address: string, port: number): () => number {
+  let count = 0;
+  const back = (socket: UdpSocket): void => {
+    for (let d = socket.receive(); d !== undefined; d = socket.receive()) {
+      count++;
+      socket.sendTo(d.bytes, d.offset, d.length, d.address, d.port);
+    }
+  };
+  const [left, right] = [a.udpSocket({ readable: back }), b.udpSocket({ readable: back })];
+  right.bind('0.0.0.0', port);
+  left.sendTo(Uint8Array.of(1), 0, 1, address, port);
+  return () => count;
+}
+
+describe('the host', () => {
+  test('lets stacks on a veth, one on loopback and the timers of the process all have their turn', async () => {
+    const [a, b, c] = [host.stack(), host.stack(), host.stack()];
+    const [left, right] = veth();
+    a.addLink(left, '10.0.0.1/24');
+    b.addLink(right, '10.0.0.2/24');
+    const overVeth = pingPong(a, b, '10.0.0.2', 1000);
+    const overLoopback = pingPong(c, c, '127.0.0.1', 1000);
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    // Bounded by what happens, not by time: fifty ticks of a timer while both floods run.
+    while (ticks < 50) await turn();
+    clearInterval(timer);
+    expect(overVeth()).toBeGreaterThan(1000);
+    expect(overLoopback()).toBeGreaterThan(1000);
+    const ratio = overVeth() / overLoopback();
+    expect(ratio).toBeGreaterThan(0.1);
+    expect(ratio).toBeLessThan(10);
+  });
+
+  test('a handler that throws is reported, and the other sockets of the same pump are served', async () => {
+    const errors: unknown[] = [];
+    const watched = new Host({ onHandlerError: (error) => errors.push(error) });
+    const stack = watched.stack();
+    let served = 0;
+    const bad = stack.udpSocket({
+      readable() {
+        throw new Error('mine');
+      },
+    });
+    bad.bind('127.0.0.1', 1);
+    stack.udpSocket({ readable: () => served++ }).bind('127.0.0.1', 2);
+    const client = stack.udpSocket({});
+    client.sendTo(Uint8Array.of(1), 0, 1, '127.0.0.1', 1);
+    client.sendTo(Uint8Array.of(1), 0, 1, '127.0.0.1', 2);
+    while (served === 0) await turn();
+    expect(errors).toEqual([new Error('mine')]);
+    watched.close();
+  });
+
+  test('calls made in one turn of the loop are one pump', async () => {
+    const stack = host.stack();
+    const counters = stack.loopback.link.counters;
+    const client = stack.udpSocket({});
+    for (let i = 0; i < 10; i++) client.sendTo(Uint8Array.of(i), 0, 1, '127.0.0.1', 9);
+    expect(counters.txPackets).toBe(0);
+    await turn();
+    await turn();
+    expect(counters.txPackets).toBeGreaterThanOrEqual(10);
+  });
+
+  test('an idle host leaves no timer behind', async () => {
+    const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const stack = host.stack();
+    stack.udpSocket({}).sendTo(Uint8Array.of(1), 0, 1, '127.0.0.1', 9);
+    await turn();
+    await wait(0);
+    expect(process.getActiveResourcesInfo().filter((name) => name === 'Timeout')).toHaveLength(before);
+  });
+});

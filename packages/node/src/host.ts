@@ -1,0 +1,185 @@
+// The host: runs stacks on the event loop. The only place with timers, and the one that catches what handlers throw.
+//
+//   wake(stack)  from a device's callback: the turn runs at once; from anywhere else: once, later in this turn of the loop
+//   a turn       round-robin, one pump a stack and round, at most 16 rounds or 1 ms, then the loop goes on
+//   one timer    at the earliest deadline of all stacks
+
+import { performance } from 'node:perf_hooks';
+import { NEVER, type Options, Stack } from '@tunstack/stack';
+import { PacketPool, type PoolLimits } from '@tunstack/stack/contract';
+import { NodeClock } from './clock.ts';
+import { NodeEntropy } from './entropy.ts';
+
+const ROUNDS_PER_TURN = 16;
+const MS_PER_TURN = 1;
+
+export interface HostOptions {
+  /** Packet memory of all stacks of this host. */
+  readonly pool?: PoolLimits;
+  /** Called with what a handler of the application threw. By default it becomes an uncaught exception, as in any emitter. */
+  readonly onHandlerError?: (error: unknown, stack: Stack) => void;
+}
+
+/** A stack and whether it waits for its turn. */
+interface Guest {
+  readonly stack: Stack;
+  runnable: boolean;
+}
+
+/**
+ * Drives any number of stacks.
+ *
+ * @example
+ * const host = new Host();
+ * const stack = host.stack();
+ * stack.addLink(new TunLink(device), '10.9.0.2/24');
+ */
+export class Host {
+  readonly pool: PacketPool;
+  readonly clock: NodeClock = new NodeClock();
+  private readonly entropy: NodeEntropy = new NodeEntropy();
+  private readonly guests: Guest[] = [];
+  private readonly onHandlerError: (error: unknown, stack: Stack) => void;
+  private runnable = 0;
+  private inTurn = false;
+  private immediate: NodeJS.Immediate | undefined = undefined;
+  private timer: NodeJS.Timeout | undefined = undefined;
+  private timerAtMs = 0;
+  private references = 0;
+
+  constructor(options: HostOptions = {}) {
+    this.pool = new PacketPool(options.pool);
+    this.onHandlerError = options.onHandlerError ?? throwLater;
+  }
+
+  /** A new stack that this host drives, with its clock, entropy and packet memory. */
+  stack(options: Partial<Options> = {}): Stack {
+    const { clock, entropy, pool } = this;
+    const stack = new Stack({ clock, entropy, pool, options });
+    const guest: Guest = { stack, runnable: false };
+    this.guests.push(guest);
+    stack.attachHost({ wake: () => this.wake(guest), wakeNow: () => this.wakeNow(guest) });
+    return stack;
+  }
+
+  /** Closes the stack and forgets it. */
+  remove(stack: Stack): void {
+    const at = this.guests.findIndex((guest) => guest.stack === stack);
+    if (at < 0) return;
+    const [guest] = this.guests.splice(at, 1);
+    if (guest.runnable) this.runnable--;
+    guest.runnable = false;
+    stack.close();
+  }
+
+  /** Closes all stacks. */
+  close(): void {
+    for (const guest of [...this.guests]) this.remove(guest.stack);
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.immediate !== undefined) clearImmediate(this.immediate);
+    this.immediate = undefined;
+  }
+
+  /** Keeps the process alive as long as somebody wants that: sockets and devices that are ref'd. */
+  ref(): void {
+    this.references++;
+    if (this.references === 1) this.timer?.ref();
+  }
+
+  unref(): void {
+    this.references--;
+    if (this.references === 0) this.timer?.unref();
+  }
+
+  private wake(guest: Guest): void {
+    if (guest.runnable) return;
+    guest.runnable = true;
+    this.runnable++;
+    if (!this.inTurn) this.schedule();
+  }
+
+  /** From a device's callback: the turn runs at once, so that an answer waits for nothing. */
+  private wakeNow(guest: Guest): void {
+    if (!guest.runnable) {
+      guest.runnable = true;
+      this.runnable++;
+    }
+    if (!this.inTurn) this.turn();
+  }
+
+  private schedule(): void {
+    this.immediate ??= setImmediate(() => {
+      this.immediate = undefined;
+      if (this.runnable > 0) this.turn();
+    });
+  }
+
+  private turn(): void {
+    this.inTurn = true;
+    const endMs = performance.now() + MS_PER_TURN;
+    for (let round = 0; round < ROUNDS_PER_TURN && this.runnable > 0; round++) {
+      // What is woken during a round runs in the next: what arrives during a pump waits.
+      for (const guest of this.guests.filter((one) => one.runnable)) {
+        if (!guest.runnable) continue;
+        guest.runnable = false;
+        this.runnable--;
+        if (this.pump(guest.stack)) this.wake(guest);
+      }
+      if (performance.now() >= endMs) break;
+    }
+    this.inTurn = false;
+    if (this.runnable > 0) this.schedule();
+    else if (this.immediate !== undefined) {
+      clearImmediate(this.immediate);
+      this.immediate = undefined;
+    }
+    this.armTimer();
+  }
+
+  /** One pump, resumed after each handler that throws. */
+  private pump(stack: Stack): boolean {
+    for (;;) {
+      try {
+        return stack.pump();
+      } catch (error) {
+        this.onHandlerError(error, stack);
+      }
+    }
+  }
+
+  private armTimer(): void {
+    const nowMs = this.clock.nowMs();
+    let wait: number = NEVER;
+    for (const { stack } of this.guests) {
+      const ms = stack.msUntilNext(nowMs);
+      if (ms !== NEVER && (wait === NEVER || ms < wait)) wait = ms;
+    }
+    if (wait === NEVER) {
+      clearTimeout(this.timer);
+      this.timer = undefined;
+      return;
+    }
+    const atMs = (nowMs + wait) | 0;
+    if (this.timer !== undefined && this.timerAtMs === atMs) return;
+    clearTimeout(this.timer);
+    this.timerAtMs = atMs;
+    this.timer = setTimeout(() => this.timerFired(), wait);
+    if (this.references === 0) this.timer.unref();
+  }
+
+  private timerFired(): void {
+    this.timer = undefined;
+    const nowMs = this.clock.nowMs();
+    for (const guest of this.guests) if (guest.stack.msUntilNext(nowMs) === 0) this.wake(guest);
+    // setTimeout may fire a fraction of a millisecond early: then nobody was due, and the timer is set again.
+    if (this.runnable > 0) this.turn();
+    else this.armTimer();
+  }
+}
+
+function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,5 @@
+// Stacks on the Node.js event loop: public names.
+export { NodeClock } from './clock.ts';
+export { NodeEntropy } from './entropy.ts';
+export { Host, type HostOptions } from './host.ts';
+export { type AddressInfo, type RemoteInfo, UdpSocket, type UdpSocketEvents } from './udp-socket.ts';

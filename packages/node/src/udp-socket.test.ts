@@ -1,0 +1,131 @@
+import { once } from 'node:events';
+import { veth } from '@tunstack/links';
+import type { Stack } from '@tunstack/stack';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Host } from './host.ts';
+import { type RemoteInfo, UdpSocket } from './udp-socket.ts';
+
+let host: Host;
+let here: Stack;
+let there: Stack;
+
+beforeEach(() => {
+  host = new Host();
+  [here, there] = [host.stack(), host.stack()];
+  const [a, b] = veth();
+  here.addLink(a, '10.0.0.1/24');
+  there.addLink(b, '10.0.0.2/24');
+});
+
+afterEach(() => {
+  host.close();
+  expect(host.pool.inUse).toBe(0);
+});
+
+async function listening(stack: Stack, port = 0): Promise<UdpSocket> {
+  const socket = new UdpSocket(host, stack);
+  socket.bind(port);
+  await once(socket, 'listening');
+  return socket;
+}
+
+/** The error a call throws. */
+function codeOf(call: () => unknown): string {
+  try {
+    call();
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+  return 'none';
+}
+
+describe('UdpSocket, as dgram has it', () => {
+  test('a message arrives with who sent it', async () => {
+    const server = await listening(there, 7);
+    const client = await listening(here);
+    client.send('hello', 7, '10.0.0.2');
+    const [data, from] = (await once(server, 'message')) as [Buffer, RemoteInfo];
+    expect(data.toString()).toBe('hello');
+    expect(from).toEqual({ address: '10.0.0.1', family: 'IPv4', port: client.address().port, size: 5 });
+  });
+
+  test('send takes every form of its arguments', async () => {
+    const server = await listening(there, 7);
+    const got: string[] = [];
+    server.on('message', (data) => got.push(data.toString()));
+    const client = new UdpSocket(host, here);
+    client.send(Buffer.from('abcdef'), 2, 3, 7, '10.0.0.2');
+    client.send(['one', Buffer.from('two')], 7, '10.0.0.2');
+    const bytes = await new Promise((resolve) =>
+      client.send(Buffer.from('last'), 7, '10.0.0.2', (_, n) => resolve(n)),
+    );
+    expect(bytes).toBe(4);
+    const connected = new UdpSocket(host, here);
+    connected.connect(7, '10.0.0.2');
+    await once(connected, 'connect');
+    connected.send(Buffer.from('12345'), 1, 2);
+    connected.send('all');
+    while (got.length < 5) await once(server, 'message');
+    expect(got).toEqual(['cde', 'onetwo', 'last', '23', 'all']);
+  });
+
+  test('the data may be changed after send', async () => {
+    const server = await listening(there, 7);
+    const client = new UdpSocket(host, here);
+    const data = Buffer.from('before');
+    client.send(data, 7, '10.0.0.2');
+    data.fill('x');
+    const [got] = (await once(server, 'message')) as [Buffer];
+    expect(got.toString()).toBe('before');
+  });
+
+  test('more than the queue holds is sent in the end, in order', async () => {
+    const server = await listening(there, 7);
+    server.setRecvBufferSize(10_000_000);
+    const got: number[] = [];
+    server.on('message', (data) => got.push(data.readUInt32BE()));
+    const client = new UdpSocket(host, here);
+    client.setSendBufferSize(4000);
+    const datagram = Buffer.alloc(1000);
+    for (let i = 0; i < 200; i++) {
+      datagram.writeUInt32BE(i);
+      client.send(datagram, 7, '10.0.0.2');
+    }
+    expect(client.getSendQueueCount()).toBeGreaterThan(0);
+    while (got.length < 200) await once(server, 'message');
+    expect(got).toEqual(Array.from({ length: 200 }, (_, i) => i));
+  });
+
+  test('a port in use is an error event with the code and the remedy', async () => {
+    await listening(here, 53);
+    const second = new UdpSocket(host, here);
+    second.bind(53);
+    const [error] = await once(second, 'error').catch((thrown: unknown) => [thrown]);
+    expect(error).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind', address: '0.0.0.0', port: 53 });
+    expect((error as Error).message).toContain('another socket');
+  });
+
+  test('an ICMP error reaches the connected socket', async () => {
+    const client = new UdpSocket(host, here);
+    client.connect(4444, '10.0.0.2');
+    await once(client, 'connect');
+    client.send('nobody there');
+    const [error] = await once(client, 'error').catch((thrown: unknown) => [thrown]);
+    expect(error).toMatchObject({ code: 'ECONNREFUSED', address: '10.0.0.2', port: 4444 });
+  });
+
+  test('misuse throws the codes of dgram', async () => {
+    const socket = await listening(here, 1000);
+    expect(codeOf(() => socket.bind(1001))).toBe('ERR_SOCKET_ALREADY_BOUND');
+    expect(codeOf(() => socket.send('x'))).toBe('ERR_SOCKET_BAD_PORT');
+    expect(codeOf(() => socket.send('x', 70_000, '10.0.0.2'))).toBe('ERR_SOCKET_BAD_PORT');
+    expect(codeOf(() => socket.send(Buffer.alloc(2), 1, 5, 7, '10.0.0.2'))).toBe('ERR_BUFFER_OUT_OF_BOUNDS');
+    expect(codeOf(() => socket.disconnect())).toBe('ERR_SOCKET_DGRAM_NOT_CONNECTED');
+    expect(codeOf(() => socket.remoteAddress())).toBe('ERR_SOCKET_DGRAM_NOT_CONNECTED');
+    expect(codeOf(() => socket.setTTL(0))).toBe('ERR_INVALID_ARG_VALUE');
+    socket.close();
+    await once(socket, 'close');
+    expect(codeOf(() => socket.send('x', 7, '10.0.0.2'))).toBe('ERR_SOCKET_DGRAM_NOT_RUNNING');
+    expect(codeOf(() => socket.close())).toBe('ERR_SOCKET_DGRAM_NOT_RUNNING');
+  });
+});

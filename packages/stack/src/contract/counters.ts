@@ -1,0 +1,64 @@
+// The counters, under the names that `nstat` prints for the kernel's own, so that two listings line up.
+
+const NAMES = [
+  // RFC 4293 and /proc/net/snmp, Ip
+  'IpInReceives',
+  'IpInHdrErrors',
+  'IpInAddrErrors',
+  'IpInUnknownProtos',
+  'IpInDiscards',
+  'IpInDelivers',
+  'IpOutRequests',
+  'IpOutDiscards',
+  'IpOutNoRoutes',
+  'IpReasmFails',
+  // Icmp
+  'IcmpInMsgs',
+  'IcmpInErrors',
+  'IcmpInCsumErrors',
+  'IcmpInDestUnreachs',
+  'IcmpInTimeExcds',
+  'IcmpInParmProbs',
+  'IcmpInSrcQuenchs',
+  'IcmpInRedirects',
+  'IcmpInEchos',
+  'IcmpInEchoReps',
+  'IcmpInTimestamps',
+  'IcmpInTimestampReps',
+  'IcmpInAddrMasks',
+  'IcmpInAddrMaskReps',
+  'IcmpOutMsgs',
+  'IcmpOutErrors',
+  'IcmpOutRateLimitGlobal',
+  'IcmpOutRateLimitHost',
+  'IcmpOutDestUnreachs',
+  'IcmpOutEchos',
+  'IcmpOutEchoReps',
+  // Udp
+  'UdpInDatagrams',
+  'UdpNoPorts',
+  'UdpInErrors',
+  'UdpOutDatagrams',
+  'UdpRcvbufErrors',
+  'UdpSndbufErrors',
+  'UdpInCsumErrors',
+  'UdpMemErrors',
+  // IpExt
+  'IpExtInNoRoutes',
+  'IpExtInTruncatedPkts',
+  'IpExtInMcastPkts',
+  'IpExtInBcastPkts',
+  'IpExtInOctets',
+  'IpExtOutOctets',
+  'IpExtInCsumErrors',
+] as const;
+
+export type CounterName = (typeof NAMES)[number];
+
+/** All counter names, in `nstat`'s order. */
+export const COUNTER_NAMES: readonly CounterName[] = NAMES;
+
+/** The place of each counter in `Counters.values`: `counters.values[C.UdpNoPorts]++`. */
+export const C: Readonly<Record<CounterName, number>> = Object.fromEntries(
+  NAMES.map((name, index) => [name, index]),
+) as Record<CounterName, number>;

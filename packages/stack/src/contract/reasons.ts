@@ -1,0 +1,155 @@
+// Every drop has a reason code, every reason a clause and the counters it moves: this table is the one place.
+// Counters, captures and explanations come from it.
+
+import { C, type CounterName } from './counters.ts';
+
+/** What one reason code means. */
+export interface Reason {
+  readonly name: string;
+  /** Where it is ordered, or whose practice it is. */
+  readonly clause: string;
+  /** One sentence for a reader of a capture. */
+  readonly text: string;
+  /** nstat counters that go up with it. */
+  readonly counters: readonly CounterName[];
+}
+
+const table = [
+  // the datagram itself
+  [
+    'IP_TRUNCATED',
+    'RFC 1122 3.2.1',
+    'shorter than its own IP header or total length',
+    'IpExtInTruncatedPkts',
+  ],
+  ['IP_BAD_VERSION', 'RFC 1122 3.2.1.1', 'the version is not 4', 'IpInHdrErrors'],
+  ['IP_BAD_HEADER', 'RFC 1122 3.2.1', 'the header length is below 20 or beyond the packet', 'IpInHdrErrors'],
+  ['IP_BAD_TOTAL_LENGTH', 'RFC 1122 3.2.1', 'the total length is below the header length', 'IpInHdrErrors'],
+  [
+    'IP_BAD_CHECKSUM',
+    'RFC 1122 3.2.1.2',
+    'the header checksum is wrong',
+    'IpInHdrErrors',
+    'IpExtInCsumErrors',
+  ],
+  ['IP_BAD_OPTIONS', 'RFC 791 3.1', 'an IP option has an impossible length', 'IpInHdrErrors'],
+  ['IP_SOURCE_ROUTE', 'RFC 7126 4.3', 'source-routed datagrams are not taken', 'IpInHdrErrors'],
+  [
+    'IP_MARTIAN_SOURCE',
+    'RFC 1122 3.2.1.3',
+    'no datagram can come from this source address',
+    'IpInAddrErrors',
+  ],
+  [
+    'IP_MARTIAN_DESTINATION',
+    'RFC 1122 3.2.1.3',
+    'no datagram can go to this address over a wire',
+    'IpInAddrErrors',
+  ],
+  ['IP_NOT_LOCAL', 'RFC 1122 3.2.1.3', 'not for us, and we do not forward', 'IpInAddrErrors'],
+  [
+    'IP_BROADCAST',
+    'RFC 1122 3.3.6',
+    'a broadcast that nothing here listens to',
+    'IpExtInBcastPkts',
+    'IpInDiscards',
+  ],
+  [
+    'IP_MULTICAST',
+    'RFC 1112 7.2',
+    'a multicast group that nobody here joined',
+    'IpExtInMcastPkts',
+    'IpInDiscards',
+  ],
+  [
+    'IP_FRAGMENT',
+    'RFC 791 3.2',
+    'a fragment: this version does not reassemble',
+    'IpReasmFails',
+    'IpInDiscards',
+  ],
+  ['IP_UNKNOWN_PROTOCOL', 'RFC 1122 3.2.2.1', 'no such protocol here', 'IpInUnknownProtos'],
+  ['HOOK_DROP', 'netfilter', 'a hook said DROP', 'IpInDiscards'],
+  // ICMP in
+  ['ICMP_TRUNCATED', 'RFC 792', 'shorter than an ICMP header', 'IcmpInMsgs', 'IcmpInErrors'],
+  [
+    'ICMP_BAD_CHECKSUM',
+    'RFC 792',
+    'the ICMP checksum is wrong',
+    'IcmpInMsgs',
+    'IcmpInErrors',
+    'IcmpInCsumErrors',
+  ],
+  ['ICMP_UNKNOWN_TYPE', 'RFC 1122 3.2.2', 'an ICMP type we do not know is silently discarded'],
+  ['ICMP_UNANSWERED_TYPE', 'RFC 1122 3.2.2.8', 'an ICMP type we choose not to answer or act on'],
+  ['ICMP_REDIRECT', 'RFC 1122 3.2.2.2', 'redirects are not followed (accept_redirects 0)'],
+  ['ICMP_BAD_QUOTE', 'RFC 1122 3.2.2', 'the quoted datagram is cut short or broken', 'IcmpInErrors'],
+  [
+    'ICMP_QUOTE_NOT_OURS',
+    'RFC 5927 4',
+    'the quoted datagram is none that we could have sent',
+    'IcmpInErrors',
+  ],
+  ['ICMP_QUOTE_UNKNOWN', 'RFC 5927 4', 'nobody here sent the quoted datagram'],
+  ['ICMP_SOFT_ERROR', 'RFC 1122 4.1.3.3', 'a transient error: noted, not reported'],
+  ['ICMP_NO_ECHO_SOCKET', 'RFC 1122 3.2.2.6', 'an echo reply that nobody waits for'],
+  ['ICMP_ECHO_SOCKET_FULL', 'SO_RCVBUF', 'the receive queue of the echo socket is full'],
+  // ICMP errors we did not send
+  [
+    'ICMP_RATE_GLOBAL',
+    'RFC 1812 4.3.2.8',
+    'the error stayed unsent: limit of the whole stack',
+    'IcmpOutRateLimitGlobal',
+  ],
+  [
+    'ICMP_RATE_TARGET',
+    'RFC 1812 4.3.2.8',
+    'the error stayed unsent: limit of this target',
+    'IcmpOutRateLimitHost',
+  ],
+  // UDP in
+  ['UDP_TRUNCATED', 'RFC 768', 'shorter than its UDP header or length', 'UdpInErrors'],
+  ['UDP_BAD_LENGTH', 'RFC 768', 'the UDP length is below 8', 'UdpInErrors'],
+  ['UDP_BAD_CHECKSUM', 'RFC 1122 4.1.3.4', 'the UDP checksum is wrong', 'UdpInErrors', 'UdpInCsumErrors'],
+  ['UDP_PORT_ZERO', 'RFC 768', 'destination port 0 is nobody', 'UdpInErrors'],
+  ['UDP_GSO', 'virtio 1.2 5.1.6', 'a super-datagram: this version does not split them', 'UdpInErrors'],
+  ['UDP_NO_PORT', 'RFC 1122 4.1.3.1', 'no socket has this port', 'UdpNoPorts'],
+  [
+    'UDP_RECEIVE_FULL',
+    'SO_RCVBUF',
+    'the receive queue of the socket is full',
+    'UdpInErrors',
+    'UdpRcvbufErrors',
+  ],
+  // sockets that go
+  ['SOCKET_CLOSED', 'close(2)', 'the socket was closed with this in its receive queue'],
+  ['SEND_CLOSED', 'close(2)', 'the stack was closed before this was sent', 'IpOutDiscards'],
+  // going out
+  ['NO_ROUTE', 'RFC 1122 3.3.1', 'no route leads there', 'IpOutNoRoutes'],
+  ['LINK_DOWN', 'RFC 1122 3.3.1', 'the link is down', 'IpOutDiscards'],
+  ['LINK_FULL', 'IFF_UP, txqueuelen', 'the queue of the link is full', 'IpOutDiscards'],
+  ['TOO_BIG', 'RFC 1191 3', 'larger than the path takes, and not to be fragmented', 'IpOutDiscards'],
+  ['ANSWERS_FULL', 'options.answersMax', 'more answers than one batch may cause', 'IpOutDiscards'],
+  ['NO_BUFFER', 'options.pool', 'no packet slot was left', 'IpInDiscards'],
+] as const;
+
+/** name, clause, text, counters */
+type Row = readonly [string, string, string, ...CounterName[]];
+
+export type ReasonName = (typeof table)[number][0];
+
+/** All reasons; a reason code is a place in this list. */
+export const REASONS: readonly Reason[] = table.map((row: Row) => {
+  const [name, clause, text, ...counters] = row;
+  return { name, clause, text, counters };
+});
+
+/** The codes by name: `drop(packet, R.UDP_NO_PORT)`. */
+export const R: Readonly<Record<ReasonName, number>> = Object.fromEntries(
+  REASONS.map((reason, code) => [reason.name, code]),
+) as Record<ReasonName, number>;
+
+/** Reason code -> places of its counters, flat for the hot path. */
+export const REASON_COUNTERS: readonly Int32Array[] = REASONS.map((reason) =>
+  Int32Array.from(reason.counters, (name) => C[name]),
+);

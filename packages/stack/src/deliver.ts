@@ -1,0 +1,79 @@
+// Where IP meets its transports: the one place that knows them all. ICMP | UDP, and the errors that go up and down.
+
+import type { Packet } from './contract/packet.ts';
+import { R } from './contract/reasons.ts';
+import type { Context } from './context.ts';
+import type { EchoSockets } from './icmp/echo-sockets.ts';
+import { ERROR_QUOTED, type IcmpEngine } from './icmp/engine.ts';
+import type { PathTable } from './ip/path.ts';
+import { NONE } from './base/index-pool.ts';
+import { C } from './contract/counters.ts';
+import type { Icmp4Errors } from './ip4/icmp-error.ts';
+import type { Upper } from './ip4/input.ts';
+import { PORT_UNREACHABLE, type UdpEngine } from './udp/engine.ts';
+import { ICMP_DEST_UNREACHABLE, UNREACH_PORT, UNREACH_PROTOCOL } from './wire/icmpv4.ts';
+import { IPV4_MIN_MTU, ipv4Protocol, PROTO_ICMP, PROTO_UDP } from './wire/ipv4.ts';
+
+/** The transports of one stack. */
+export interface Transports {
+  readonly udp: UdpEngine;
+  readonly icmp: IcmpEngine;
+  readonly echo: EchoSockets;
+  readonly icmpErrors: Icmp4Errors;
+}
+
+/** Hands datagrams to their transport by protocol number. */
+export class Deliver implements Upper {
+  private readonly context: Context;
+  private readonly paths: PathTable;
+  private transports: Transports | undefined = undefined;
+
+  constructor(context: Context, paths: PathTable) {
+    this.context = context;
+    this.paths = paths;
+  }
+
+  /** Input is made before the transports, which need output: they are joined here. */
+  connect(transports: Transports): void {
+    this.transports = transports;
+  }
+
+  deliver(packet: Packet): void {
+    const { udp, icmp, icmpErrors } = this.transports as Transports;
+    const { counters } = this.context.stats;
+    switch (ipv4Protocol(packet.bytes, packet.network)) {
+      case PROTO_UDP:
+        counters[C.IpInDelivers]++;
+        if (udp.datagramArrives(packet) === PORT_UNREACHABLE) {
+          icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_PORT, 0, R.UDP_NO_PORT);
+        }
+        return;
+      case PROTO_ICMP:
+        counters[C.IpInDelivers]++;
+        if (icmp.messageArrives(packet) === ERROR_QUOTED) this.errorArrives(packet);
+        return;
+      default:
+        icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_PROTOCOL, 0, R.IP_UNKNOWN_PROTOCOL);
+    }
+  }
+
+  /** Gives the quoted error to the transport that sent the datagram; what it knows nothing of teaches us nothing. */
+  private errorArrives(packet: Packet): void {
+    const { udp, icmp, echo } = this.transports as Transports;
+    const { quote } = icmp;
+    const code = quote.errno();
+    let known = false;
+    if (quote.protocol === PROTO_UDP) {
+      known = udp.errorArrives(quote.path, quote.localPath, quote.localPort, quote.remotePort, code);
+    } else if (quote.protocol === PROTO_ICMP) {
+      known = echo.errorArrives(quote);
+    }
+    if (!known) {
+      this.context.drop(packet, R.ICMP_QUOTE_UNKNOWN);
+      return;
+    }
+    if (quote.mtu >= IPV4_MIN_MTU && quote.path !== NONE)
+      this.paths.learnMtu(this.paths.at(quote.path), quote.mtu);
+    packet.release();
+  }
+}

@@ -1,0 +1,229 @@
+// The queues of datagram sockets, whatever their protocol: received packets wait for the application, sent ones for
+// the drain. Queues are counted in octets, as SO_RCVBUF and SO_SNDBUF are.
+
+import { Fifo } from '../base/fifo.ts';
+import { EAGAIN, ENOBUFS, OK } from '../contract/errno.ts';
+import { EVENT_READABLE, EVENT_WRITABLE, type EventTarget } from '../contract/events.ts';
+import { FULL } from '../contract/link.ts';
+import { PACKET_LENT, type Packet } from '../contract/packet.ts';
+import { R } from '../contract/reasons.ts';
+import type { Context } from '../context.ts';
+import type { Sender } from './interface.ts';
+import type { Path, PathTable } from './path.ts';
+
+/** Datagrams one socket sends before the next has its turn. */
+const QUOTA = 64;
+/** More datagrams than any octet limit lets into a queue: the Fifo's own bound. */
+const QUEUE_MAX = 65_536;
+
+/** One datagram socket, as the core knows it. */
+export class DatagramEndpoint implements Sender {
+  readonly target: EventTarget;
+  readonly queues: DatagramQueues;
+  /** Arrived, head at the transport header. */
+  readonly rx: Fifo<Packet> = new Fifo(QUEUE_MAX);
+  readonly tx: Fifo<Packet> = new Fifo(QUEUE_MAX);
+  rxBytes = 0;
+  txBytes = 0;
+  rxLimit: number;
+  txLimit: number;
+  ttl: number;
+  tos = 0;
+  /** Ports, or the identifier of an echo socket; 0: not bound, not connected. */
+  localPort = 0;
+  remotePort = 0;
+  /** The path (local address, any) it is bound to, and the one it is connected to. */
+  bound: Path | undefined = undefined;
+  connected: Path | undefined = undefined;
+  /** A pending error code, or 0. */
+  error = 0;
+  /** An application was told EAGAIN and wants to hear of room. */
+  wantsRoom = false;
+  closed = false;
+  /** On the list of those who may send. */
+  dirty = false;
+  /** Waits at an interface for room, and so is not on that list. */
+  blocked = false;
+  /** Its first datagram was refused by a full link, which tells when there is room. */
+  waiting = false;
+  touched = false;
+
+  constructor(target: EventTarget, queues: DatagramQueues, rxLimit: number, txLimit: number, ttl: number) {
+    this.target = target;
+    this.queues = queues;
+    this.rxLimit = rxLimit;
+    this.txLimit = txLimit;
+    this.ttl = ttl;
+  }
+
+  roomAgain(): void {
+    this.waiting = false;
+    this.queues.markDirty(this);
+  }
+}
+
+/** Sends one datagram of a protocol: Ip4Output, and one day its brother. */
+export interface DatagramOutput {
+  send(packet: Packet, path: Path, protocol: number, ttl: number, tos: number): number;
+}
+
+/** The queues of all sockets of one protocol. */
+export class DatagramQueues {
+  private readonly context: Context;
+  private readonly paths: PathTable;
+  private readonly output: DatagramOutput;
+  private readonly protocol: number;
+  private readonly sentCounter: number;
+  private readonly dirty: Fifo<DatagramEndpoint>;
+  private readonly touched: Fifo<DatagramEndpoint>;
+  /** Sockets with something to send: those on the dirty list and those that wait for room, closed ones among them. */
+  private busy = 0;
+
+  /** `sentCounter`: the nstat counter of datagrams sent. `limit`: sockets there can be. */
+  constructor(
+    context: Context,
+    paths: PathTable,
+    output: DatagramOutput,
+    protocol: number,
+    sentCounter: number,
+    limit: number,
+  ) {
+    this.context = context;
+    this.paths = paths;
+    this.output = output;
+    this.protocol = protocol;
+    this.sentCounter = sentCounter;
+    this.dirty = new Fifo(limit * 2);
+    this.touched = new Fifo(limit * 2);
+  }
+
+  /** True while something could be sent. */
+  get hasWork(): boolean {
+    return this.dirty.size > 0;
+  }
+
+  private charge(packet: Packet): number {
+    return packet.length + this.context.options.datagramOverheadBytes;
+  }
+
+  /** Queues an arrived packet for the socket and marks it readable. False: its queue is full, the packet is still ours. */
+  deliver(endpoint: DatagramEndpoint, packet: Packet): boolean {
+    const charge = this.charge(packet);
+    // An empty queue takes any one datagram: a small SO_RCVBUF must not make a socket deaf.
+    if (endpoint.rxBytes > 0 && endpoint.rxBytes + charge > endpoint.rxLimit) return false;
+    if (!endpoint.rx.push(packet)) return false;
+    endpoint.rxBytes += charge;
+    if (!endpoint.touched) {
+      endpoint.touched = true;
+      this.touched.push(endpoint);
+    }
+    this.context.events.mark(endpoint.target, EVENT_READABLE);
+    return true;
+  }
+
+  /** Takes the first received packet out of the queue; the caller owns it. */
+  receive(endpoint: DatagramEndpoint): Packet | undefined {
+    const packet = endpoint.rx.shift();
+    if (packet !== undefined) endpoint.rxBytes -= this.charge(packet);
+    return packet;
+  }
+
+  /** After the events: what the application left in its queue leaves the receive slab. */
+  settle(): void {
+    for (let endpoint = this.touched.shift(); endpoint !== undefined; endpoint = this.touched.shift()) {
+      endpoint.touched = false;
+      for (let i = endpoint.rx.size; i > 0; i--) {
+        const packet = endpoint.rx.shift() as Packet;
+        if (packet.state !== PACKET_LENT || packet.own()) endpoint.rx.push(packet);
+        else {
+          endpoint.rxBytes -= this.charge(packet);
+          this.context.drop(packet, R.NO_BUFFER);
+        }
+      }
+    }
+  }
+
+  /**
+   * OK when a datagram of `length` octets may be queued; EAGAIN when not, and the socket will hear EVENT_WRITABLE.
+   * ENOBUFS: as many sockets as there can be were closed with datagrams that could not leave yet.
+   */
+  mayQueue(endpoint: DatagramEndpoint, length: number): number {
+    if (endpoint.tx.size === 0 && this.busy >= this.dirty.limit) return ENOBUFS;
+    const charge = length + this.context.options.datagramOverheadBytes;
+    if (endpoint.txBytes === 0 || endpoint.txBytes + charge <= endpoint.txLimit) return OK;
+    endpoint.wantsRoom = true;
+    return EAGAIN;
+  }
+
+  /** Queues a packet, head at its transport header, for this path, which it holds until it is sent. */
+  queue(endpoint: DatagramEndpoint, packet: Packet, path: Path): void {
+    this.paths.hold(path);
+    packet.path = path.id;
+    if (endpoint.tx.size === 0) this.busy++;
+    endpoint.tx.push(packet);
+    endpoint.txBytes += this.charge(packet);
+    this.markDirty(endpoint);
+  }
+
+  markDirty(endpoint: DatagramEndpoint): void {
+    if (endpoint.dirty || endpoint.waiting || endpoint.tx.size === 0) return;
+    endpoint.dirty = true;
+    this.dirty.push(endpoint);
+  }
+
+  /** Sends what is queued, sockets in turn, until the links are full. */
+  drain(): void {
+    for (let endpoint = this.dirty.shift(); endpoint !== undefined; endpoint = this.dirty.shift()) {
+      endpoint.dirty = false;
+      let quota = QUOTA;
+      while (quota > 0 && endpoint.tx.size > 0 && this.sendFirst(endpoint)) quota--;
+      // Who has sent something goes behind those who have not, so that a link with little room serves all in turn.
+      if (quota < QUOTA) this.markDirty(endpoint);
+      else this.waitForRoom(endpoint);
+    }
+  }
+
+  /** Sends the first datagram of the queue; false when its link is full. */
+  private sendFirst(endpoint: DatagramEndpoint): boolean {
+    const packet = endpoint.tx.at(0);
+    const path = this.paths.at(packet.path);
+    const charge = this.charge(packet);
+    if (this.output.send(packet, path, this.protocol, endpoint.ttl, endpoint.tos) === FULL) return false;
+    endpoint.tx.shift();
+    if (endpoint.tx.size === 0) this.busy--;
+    this.context.stats.counters[this.sentCounter]++;
+    this.paths.release(path);
+    endpoint.txBytes -= charge;
+    if (endpoint.wantsRoom && endpoint.txBytes * 2 <= endpoint.txLimit && !endpoint.closed) {
+      endpoint.wantsRoom = false;
+      this.context.events.mark(endpoint.target, EVENT_WRITABLE);
+    }
+    return true;
+  }
+
+  private waitForRoom(endpoint: DatagramEndpoint): void {
+    endpoint.waiting = true;
+    this.paths.at(endpoint.tx.at(0).path).face.waitForRoom(endpoint);
+  }
+
+  /** The socket closes: what it had received is dropped, what it had sent still goes out. */
+  close(endpoint: DatagramEndpoint): void {
+    endpoint.closed = true;
+    for (let packet = this.receive(endpoint); packet !== undefined; packet = this.receive(endpoint)) {
+      this.context.drop(packet, R.SOCKET_CLOSED);
+    }
+  }
+
+  /** The stack closes: what waits to be sent is dropped, of sockets that closed before too. Links must have unblocked. */
+  discardAll(): void {
+    for (let endpoint = this.dirty.shift(); endpoint !== undefined; endpoint = this.dirty.shift()) {
+      endpoint.dirty = false;
+      endpoint.txBytes = 0;
+      for (let packet = endpoint.tx.shift(); packet !== undefined; packet = endpoint.tx.shift()) {
+        this.paths.release(this.paths.at(packet.path));
+        this.context.drop(packet, R.SEND_CLOSED);
+      }
+    }
+    this.busy = 0;
+  }
+}

@@ -1,0 +1,234 @@
+// Paths: a pair of addresses and all that follows from it. Transport holds a path and two ports, and never an address.
+//
+//   held       somebody called `acquire`: a connected socket, a datagram in a send queue
+//   idle       nobody holds it; kept as a cache, least recently used goes first
+
+import { Deadlines } from '../base/deadlines.ts';
+import { FlowTable } from '../base/flow-table.ts';
+import { IndexPool, NONE } from '../base/index-pool.ts';
+import { assert } from '../base/assert.ts';
+import type { Context } from '../context.ts';
+import type { Interface } from './interface.ts';
+import { type Route, ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_UNICAST, type RouteTable } from './route-table.ts';
+import { isLoopback4, isThisNetwork4, isValidSource4 } from '../wire/address.ts';
+import { selectSource } from './source-address.ts';
+
+/** One pair of addresses. A pooled record: its id may serve another pair once it is released. */
+export class Path {
+  readonly id: number;
+  family = 4;
+  /** Our address and theirs, int32 words (IPv6 will stand beside with four each). */
+  local = 0;
+  remote = 0;
+  /** The sum of both addresses: the constant part of the pseudo-header. */
+  addressSum = 0;
+  /** Octets of the IP header this path writes. */
+  headerLength = 20;
+  /** The route, or undefined when none leads there now. */
+  route: Route | undefined = undefined;
+  /** Whether `local` was one of our addresses, and a route led to `remote`, at the last look-up. */
+  localIsOurs = false;
+  /** Whether input would admit a datagram from `remote` to `local` that came the way this path goes. */
+  admissible = false;
+  /** Next hop on the link. */
+  nextHop = 0;
+  /** The largest datagram the path takes: the link's MTU, or less if learned (RFC 1191). */
+  pmtu = 0;
+  /** What ICMP taught, or 0. */
+  learnedMtu = 0;
+  /** Route table's generation at the last look-up. */
+  generation = 0;
+  holders = 0;
+  newer: number = NONE;
+  older: number = NONE;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  /**
+   * True when a datagram of this pair, arriving by such an interface, needs no second look: both ends were checked under
+   * these routes, and what goes by loopback came by loopback.
+   */
+  admitted(generation: number, loopback: boolean): boolean {
+    return this.generation === generation && this.admissible && this.face.loopback === loopback;
+  }
+
+  /** The interface to send by; only of a path that has a route. */
+  get face(): Interface {
+    assert(this.route !== undefined, 'a path that is sent on has a route');
+    return this.route.face;
+  }
+}
+
+/** The paths of one stack. */
+export class PathTable {
+  private readonly context: Context;
+  private readonly routes: RouteTable;
+  private readonly ids: IndexPool;
+  private readonly paths: Path[] = [];
+  private readonly byAddresses: FlowTable;
+  /** Idle paths as a list by last use. */
+  private newest = NONE;
+  private oldest = NONE;
+  private idle = 0;
+  /** When a learned MTU stops being believed. */
+  private readonly expiries: Deadlines = new Deadlines();
+
+  constructor(context: Context, routes: RouteTable) {
+    this.context = context;
+    this.routes = routes;
+    this.ids = new IndexPool(context.options.pathsMax);
+    this.byAddresses = new FlowTable(context.entropy.int32());
+  }
+
+  /** Paths in all, and how many of them nobody holds. */
+  get size(): number {
+    return this.ids.inUse;
+  }
+
+  get idleSize(): number {
+    return this.idle;
+  }
+
+  at(id: number): Path {
+    return this.paths[id];
+  }
+
+  /** The id of the path of this pair, or NONE: a stranger's. Makes nothing. */
+  find(local: number, remote: number): number {
+    return this.byAddresses.get(local, remote);
+  }
+
+  /** Holds the path of this pair, made if need be; undefined when the table is full. `release` it once. */
+  acquire(local: number, remote: number): Path | undefined {
+    let id = this.find(local, remote);
+    if (id === NONE) {
+      id = this.make(local, remote);
+      if (id === NONE) return undefined;
+    }
+    const path = this.paths[id];
+    if (path.holders++ === 0) this.leaveIdle(path);
+    this.refresh(path);
+    return path;
+  }
+
+  /** Which address of ours would speak to `remote`: 0 when no route leads there or its interface has no address. */
+  sourceFor(remote: number): number {
+    const route = this.routes.lookup(remote);
+    if (route === undefined) return 0;
+    return route.type === ROUTE_LOCAL ? remote : selectSource(route, remote);
+  }
+
+  hold(path: Path): void {
+    assert(path.holders > 0, 'only a held path is held once more');
+    path.holders++;
+  }
+
+  release(path: Path): void {
+    assert(path.holders > 0, 'a path is released as often as it was acquired');
+    if (--path.holders > 0) return;
+    this.enterIdle(path);
+    if (this.idle > this.context.options.idlePathsMax) this.remove(this.paths[this.oldest]);
+  }
+
+  /** Looks the route up again if routes or links changed since. */
+  refresh(path: Path): void {
+    if (path.generation === this.routes.generation) return;
+    path.generation = this.routes.generation;
+    const route = this.routes.lookup(path.remote);
+    path.route = route !== undefined && mayCarry(route, path.local) ? route : undefined;
+    path.localIsOurs = route !== undefined && this.routes.lookup(path.local)?.type === ROUTE_LOCAL;
+    path.admissible = path.localIsOurs && path.route !== undefined && mayComeFrom(path.remote, path.route);
+    if (path.route === undefined) return;
+    path.nextHop = path.route.gateway !== 0 ? path.route.gateway : path.remote;
+    this.setPmtu(path);
+  }
+
+  /**
+   * RFC 1191: a router told us that datagrams of this path may have `mtu` octets. Clamped from below, and never raised
+   * by a message; forgotten after `pmtuExpiresMs`.
+   */
+  learnMtu(path: Path, mtu: number): boolean {
+    const { minPmtuBytes, pmtuExpiresMs } = this.context.options;
+    const believed = Math.max(mtu, minPmtuBytes);
+    if (path.route === undefined || believed >= path.pmtu) return false;
+    path.learnedMtu = believed;
+    this.setPmtu(path);
+    this.expiries.set(path.id, (this.context.nowMs + pmtuExpiresMs) | 0);
+    return true;
+  }
+
+  timersFire(nowMs: number): void {
+    for (let id = this.expiries.takeDue(nowMs); id !== NONE; id = this.expiries.takeDue(nowMs)) {
+      this.paths[id].learnedMtu = 0;
+      this.setPmtu(this.paths[id]);
+    }
+  }
+
+  /** The deadlines that `timersFire` serves; the earliest decides when it is called. */
+  get deadlines(): Deadlines {
+    return this.expiries;
+  }
+
+  private setPmtu(path: Path): void {
+    if (path.route === undefined) return;
+    const mtu = path.route.face.link.mtu;
+    path.pmtu = path.learnedMtu !== 0 && path.learnedMtu < mtu ? path.learnedMtu : mtu;
+  }
+
+  private make(local: number, remote: number): number {
+    let id = this.ids.allocate();
+    if (id === NONE && this.oldest !== NONE) {
+      this.remove(this.paths[this.oldest]);
+      id = this.ids.allocate();
+    }
+    if (id === NONE) return NONE;
+    const path = this.paths[id] ?? new Path(id);
+    this.paths[id] = path;
+    path.local = local;
+    path.remote = remote;
+    path.addressSum = (local >>> 16) + (local & 0xffff) + (remote >>> 16) + (remote & 0xffff);
+    path.learnedMtu = 0;
+    path.generation = 0;
+    path.route = undefined;
+    this.byAddresses.set(local, remote, id);
+    this.enterIdle(path);
+    return id;
+  }
+
+  private remove(path: Path): void {
+    this.leaveIdle(path);
+    this.expiries.cancel(path.id);
+    this.byAddresses.delete(path.local, path.remote);
+    this.ids.release(path.id);
+  }
+
+  private enterIdle(path: Path): void {
+    path.older = this.newest;
+    path.newer = NONE;
+    if (this.newest !== NONE) this.paths[this.newest].newer = path.id;
+    else this.oldest = path.id;
+    this.newest = path.id;
+    this.idle++;
+  }
+
+  private leaveIdle(path: Path): void {
+    if (path.newer !== NONE) this.paths[path.newer].older = path.older;
+    else this.newest = path.older;
+    if (path.older !== NONE) this.paths[path.older].newer = path.newer;
+    else this.oldest = path.newer;
+    this.idle--;
+  }
+}
+
+/** No broadcasts, and what says it comes from 127/8 never leaves this host (RFC 1122 3.2.1.3 g). */
+function mayCarry(route: Route, local: number): boolean {
+  return route.type !== ROUTE_BROADCAST && (route.face.loopback || !isLoopback4(local));
+}
+
+/** The same as IP input asks of the source of a stranger's datagram. */
+function mayComeFrom(remote: number, route: Route): boolean {
+  if (isThisNetwork4(remote)) return false;
+  return route.face.loopback || (isValidSource4(remote) && route.type === ROUTE_UNICAST);
+}

@@ -1,0 +1,105 @@
+// ICMP errors we send: whom one may tell (RFC 1122 3.2.2, RFC 1812 4.3.2.7), how much is quoted, how often.
+
+import { C } from '../contract/counters.ts';
+import { CHECKSUM_NONE, type Packet } from '../contract/packet.ts';
+import { R } from '../contract/reasons.ts';
+import type { Context } from '../context.ts';
+import { isValidSource4 } from '../wire/address.ts';
+import { complement } from '../wire/checksum.ts';
+import { ICMP_DEST_UNREACHABLE, ICMP_HEADER, isIcmpError, writeIcmp } from '../wire/icmpv4.ts';
+import {
+  IPV4_MIN_HEADER,
+  ipv4Destination,
+  ipv4FragmentOffset,
+  ipv4Protocol,
+  ipv4Source,
+  PROTO_ICMP,
+  writeIpv4,
+} from '../wire/ipv4.ts';
+import { wr16 } from '../wire/bytes.ts';
+import { IcmpRate } from './icmp-rate.ts';
+import type { Identification } from './identification.ts';
+
+/** TOS of an error: internetwork control (RFC 1812 4.3.2.5). */
+const TOS_CONTROL = 0xc0;
+/** What an error puts in front of the datagram it quotes. */
+const HEADERS = IPV4_MIN_HEADER + ICMP_HEADER;
+
+/** Turns offending datagrams into ICMP errors to their senders. */
+export class Icmp4Errors {
+  private readonly context: Context;
+  private readonly rate: IcmpRate;
+  private readonly identification: Identification;
+
+  constructor(context: Context, identification: Identification) {
+    this.context = context;
+    this.rate = new IcmpRate(context);
+    this.identification = identification;
+  }
+
+  /**
+   * Answers the datagram (network offset set, anything behind it) with an error of this type and code, or drops it
+   * where none may be sent. `reason` is why the datagram itself was not used; it is counted either way.
+   */
+  send(packet: Packet, type: number, code: number, word: number, reason: number): void {
+    const { context } = this;
+    context.stats.count(reason);
+    if (context.tap !== undefined) context.tap.drop(packet, reason, context.nowUs);
+    if (!mayTell(packet)) {
+      packet.release();
+      return;
+    }
+    const source = ipv4Source(packet.bytes, packet.network);
+    const limited = this.rate.take(source);
+    if (limited >= 0) {
+      context.stats.count(limited);
+      packet.release();
+      return;
+    }
+    packet.completeChecksum();
+    this.cut(packet);
+    // A link may lend packets with nothing in front of them.
+    if (packet.headroom < HEADERS && !context.pool.copyToSlot(packet)) {
+      context.drop(packet, R.NO_BUFFER);
+      return;
+    }
+    this.build(packet, source, type, code, word);
+    const { counters } = context.stats;
+    counters[C.IcmpOutMsgs]++;
+    if (type === ICMP_DEST_UNREACHABLE) counters[C.IcmpOutDestUnreachs]++;
+    context.answer(packet);
+  }
+
+  /** The datagram from its IP header on, as much of it as is quoted. */
+  private cut(packet: Packet): void {
+    packet.push(packet.head - packet.network);
+    packet.trim(Math.min(packet.length, this.context.options.icmpErrorBytes - HEADERS));
+  }
+
+  /** [ IP 20 | ICMP 8 | the datagram ]: the new headers go in front of the old one. */
+  private build(packet: Packet, source: number, type: number, code: number, word: number): void {
+    const local = ipv4Destination(packet.bytes, packet.network);
+    const icmp = packet.push(ICMP_HEADER);
+    writeIcmp(packet.bytes, icmp, type, code, 0, word >>> 16, word & 0xffff);
+    wr16(packet.bytes, icmp + 2, complement(packet.sumFrom(icmp)));
+    const o = packet.push(IPV4_MIN_HEADER);
+    const id = this.identification.next(source);
+    const { ttl } = this.context.options;
+    writeIpv4(packet.bytes, o, TOS_CONTROL, packet.length, id, 0, ttl, PROTO_ICMP, local, source);
+    packet.network = o;
+    packet.transport = icmp;
+    packet.path = -1;
+    packet.checksum = CHECKSUM_NONE;
+  }
+}
+
+/** No error about an ICMP error, a later fragment, a broadcast, or to a source that is no single host. */
+function mayTell(packet: Packet): boolean {
+  const b = packet.bytes;
+  const o = packet.network;
+  if (ipv4FragmentOffset(b, o) !== 0) return false;
+  if (!isValidSource4(ipv4Source(b, o)) && b[o + 12] !== 127) return false;
+  if (ipv4Protocol(b, o) !== PROTO_ICMP) return true;
+  const icmp = o + ((b[o] & 15) << 2);
+  return icmp < packet.tail && !isIcmpError(b[icmp]);
+}

@@ -1,0 +1,151 @@
+// IPv4 input: RFC 791 3.2, RFC 1122 3.2.1. Checks the datagram, decides whether it is for us, hands it to transport.
+
+import { NONE } from '../base/index-pool.ts';
+import { C } from '../contract/counters.ts';
+import { ACCEPT, DROP, INPUT, PREROUTING } from '../contract/hook.ts';
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type Packet } from '../contract/packet.ts';
+import { R } from '../contract/reasons.ts';
+import type { Context } from '../context.ts';
+import type { Hooks } from '../ip/hooks.ts';
+import type { Interface, PacketInput } from '../ip/interface.ts';
+import type { PathTable } from '../ip/path.ts';
+import { ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_UNICAST, type RouteTable } from '../ip/route-table.ts';
+import { IP4_BROADCAST, isLoopback4, isMulticast4, isThisNetwork4, isValidSource4 } from '../wire/address.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import { checkIpv4Options, OPTIONS_MALFORMED, OPTIONS_OK } from '../wire/ipv4-options.ts';
+
+/** What stands above IP: takes a datagram for us, `head` at its transport header, `network` at its IP header. */
+export interface Upper {
+  deliver(packet: Packet): void;
+}
+
+const ADMITTED = -1;
+
+/** Takes packets whose head is at an IPv4 header. */
+export class Ip4Input implements PacketInput {
+  private readonly context: Context;
+  private readonly faces: readonly Interface[];
+  private readonly routes: RouteTable;
+  private readonly paths: PathTable;
+  private readonly hooks: Hooks;
+  private readonly upper: Upper;
+
+  constructor(
+    context: Context,
+    faces: readonly Interface[],
+    routes: RouteTable,
+    paths: PathTable,
+    hooks: Hooks,
+    upper: Upper,
+  ) {
+    this.context = context;
+    this.faces = faces;
+    this.routes = routes;
+    this.paths = paths;
+    this.hooks = hooks;
+    this.upper = upper;
+  }
+
+  receive(packet: Packet): void {
+    const { counters } = this.context.stats;
+    counters[C.IpInReceives]++;
+    counters[C.IpExtInOctets] += packet.length;
+    const broken = this.check(packet);
+    if (broken !== ADMITTED) {
+      this.context.drop(packet, broken);
+      return;
+    }
+    if (!this.accepted(PREROUTING, packet)) return;
+    const b = packet.bytes;
+    const o = packet.network;
+    const source = ipv4.ipv4Source(b, o);
+    const destination = ipv4.ipv4Destination(b, o);
+    packet.addressSum = (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff);
+    packet.path = this.paths.find(destination, source);
+    if (packet.path === NONE || !this.admittedBefore(packet)) {
+      const foreign = this.admit(packet, source, destination);
+      if (foreign !== ADMITTED) {
+        this.context.drop(packet, foreign);
+        return;
+      }
+    }
+    if (ipv4.ipv4IsFragment(b, o)) {
+      this.context.drop(packet, R.IP_FRAGMENT);
+      return;
+    }
+    if (!this.accepted(INPUT, packet)) return;
+    packet.transport = packet.pull(ipv4.ipv4HeaderLength(packet.bytes, packet.network));
+    this.upper.deliver(packet);
+  }
+
+  /** For a socket bound to one address: the path (that address, any), or NONE. */
+  localPath(packet: Packet): number {
+    return this.paths.find(ipv4.ipv4Destination(packet.bytes, packet.network), 0);
+  }
+
+  /** The header by itself; trims what a link padded. */
+  private check(packet: Packet): number {
+    const b = packet.bytes;
+    const o = packet.network;
+    switch (ipv4.checkIpv4(b, o, packet.length)) {
+      case ipv4.IPV4_OK:
+        break;
+      case ipv4.IPV4_SHORT:
+        return R.IP_TRUNCATED;
+      case ipv4.IPV4_BAD_VERSION:
+        return R.IP_BAD_VERSION;
+      case ipv4.IPV4_BAD_HEADER_LENGTH:
+        return R.IP_BAD_HEADER;
+      case ipv4.IPV4_BAD_CHECKSUM:
+        return R.IP_BAD_CHECKSUM;
+      default:
+        return ipv4.ipv4TotalLength(b, o) > packet.length ? R.IP_TRUNCATED : R.IP_BAD_TOTAL_LENGTH;
+    }
+    const header = ipv4.ipv4HeaderLength(b, o);
+    // Only a flat packet can be read as one datagram; links of a stack may hand up pieces.
+    if (!packet.linearize()) return R.NO_BUFFER;
+    packet.trim(ipv4.ipv4TotalLength(packet.bytes, packet.network));
+    if (packet.checksum === CHECKSUM_PARTIAL && !partialInside(packet)) packet.checksum = CHECKSUM_NONE;
+    if (header === ipv4.IPV4_MIN_HEADER) return ADMITTED;
+    const options = checkIpv4Options(packet.bytes, packet.network + ipv4.IPV4_MIN_HEADER, header - 20);
+    if (options === OPTIONS_OK) return ADMITTED;
+    return options === OPTIONS_MALFORMED ? R.IP_BAD_OPTIONS : R.IP_SOURCE_ROUTE;
+  }
+
+  private admittedBefore(packet: Packet): boolean {
+    const { loopback } = this.faces[packet.ingress];
+    return this.paths.at(packet.path).admitted(this.routes.generation, loopback);
+  }
+
+  /** Source and destination of a stranger: may it be, and is it for us? */
+  private admit(packet: Packet, source: number, destination: number): number {
+    const face = this.faces[packet.ingress];
+    if (isThisNetwork4(source)) return R.IP_MARTIAN_SOURCE;
+    if (isThisNetwork4(destination)) return R.IP_MARTIAN_DESTINATION;
+    if (!face.loopback) {
+      if (!isValidSource4(source)) return R.IP_MARTIAN_SOURCE;
+      if (isLoopback4(destination)) return R.IP_MARTIAN_DESTINATION;
+      const back = this.routes.lookup(source);
+      if (back !== undefined && back.type !== ROUTE_UNICAST) return R.IP_MARTIAN_SOURCE;
+    }
+    if (destination === IP4_BROADCAST) return R.IP_BROADCAST;
+    if (isMulticast4(destination)) return R.IP_MULTICAST;
+    const route = this.routes.lookup(destination);
+    if (route !== undefined && route.type === ROUTE_BROADCAST) return R.IP_BROADCAST;
+    return route !== undefined && route.type === ROUTE_LOCAL ? ADMITTED : R.IP_NOT_LOCAL;
+  }
+
+  private accepted(point: number, packet: Packet): boolean {
+    const verdict = this.hooks.run(point, packet);
+    if (verdict === ACCEPT) return true;
+    if (verdict === DROP) this.context.drop(packet, R.HOOK_DROP);
+    return false;
+  }
+}
+
+/** A partial checksum's places must lie in the datagram: a device or a peer may say anything. */
+function partialInside(packet: Packet): boolean {
+  const first = packet.network + ipv4.ipv4HeaderLength(packet.bytes, packet.network);
+  const { checksumStart: start, checksumAt: at, tail } = packet;
+  return start >= first && at >= start && at + 2 <= tail;
+}

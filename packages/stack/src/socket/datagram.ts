@@ -1,0 +1,62 @@
+// What a datagram socket hands to the application: a view of a received packet, for a moment.
+
+import type { Packet } from '../contract/packet.ts';
+import { formatIp4 } from '../wire/address.ts';
+import { ipv4Source, ipv4Ttl } from '../wire/ipv4.ts';
+import { icmpSequence } from '../wire/icmpv4.ts';
+import { udpSourcePort } from '../wire/udp.ts';
+
+/**
+ * One received datagram: the payload is `bytes[offset .. offset + length)`. A socket has one such record and reuses it;
+ * it is valid until the socket's next `receive`, and no longer than the handler that is running. Copy what you keep.
+ */
+export class Datagram {
+  bytes: Uint8Array = new Uint8Array(0);
+  offset = 0;
+  length = 0;
+  private packet: Packet | undefined = undefined;
+
+  /** The sender's address, an int32 word; `addressText` spells it. */
+  get address(): number {
+    const packet = this.packet as Packet;
+    return ipv4Source(packet.bytes, packet.network);
+  }
+
+  get addressText(): string {
+    return formatIp4(this.address);
+  }
+
+  /** The sender's UDP port. */
+  get port(): number {
+    const packet = this.packet as Packet;
+    return udpSourcePort(packet.bytes, packet.transport);
+  }
+
+  get ttl(): number {
+    const packet = this.packet as Packet;
+    return ipv4Ttl(packet.bytes, packet.network);
+  }
+
+  /** The sequence number of an echo reply. */
+  get sequence(): number {
+    const packet = this.packet as Packet;
+    return icmpSequence(packet.bytes, packet.transport);
+  }
+
+  /** For the socket: shows this packet, whose head is at the payload. */
+  show(packet: Packet): void {
+    this.hide();
+    this.packet = packet;
+    this.bytes = packet.bytes;
+    this.offset = packet.head;
+    this.length = packet.length;
+  }
+
+  /** For the socket: the packet goes back. */
+  hide(): void {
+    if (this.packet === undefined) return;
+    this.packet.release();
+    this.packet = undefined;
+    this.length = 0;
+  }
+}

@@ -1,0 +1,20 @@
+// The test bench of the stack: fakes for everything outside it.
+export { type Collected, collect } from './collect.ts';
+export { type FakeFace, fakeFace } from './fake-face.ts';
+export {
+  icmpFrame,
+  type IcmpFields,
+  ip,
+  ip4Frame,
+  type Ip4Fields,
+  octets,
+  PEER,
+  udpFrame,
+  type UdpFields,
+  US,
+} from './frames.ts';
+export { ManualClock } from './manual-clock.ts';
+export { type ReadFrame, readFrame } from './read-frame.ts';
+export { SeededEntropy } from './seeded-entropy.ts';
+export { type Bench, type BenchOptions, stackWith } from './stack-with.ts';
+export { type Marks, TestLink } from './test-link.ts';

@@ -1,0 +1,34 @@
+// IPv4 options, RFC 791 section 3.1: a walk that ends whatever the octets say.
+
+export const IPOPT_END = 0;
+export const IPOPT_NOP = 1;
+export const IPOPT_RECORD_ROUTE = 7;
+export const IPOPT_TIMESTAMP = 68;
+export const IPOPT_LOOSE_SOURCE_ROUTE = 131;
+export const IPOPT_STRICT_SOURCE_ROUTE = 137;
+
+export const OPTIONS_OK = 0;
+/** A length below 2 or past the end of the header. */
+export const OPTIONS_MALFORMED = 1;
+/** Loose or strict source route: not followed (RFC 7126 4.3, 4.4; Linux accept_source_route 0). */
+export const OPTIONS_SOURCE_ROUTE = 2;
+
+/** Walks the options that lie in `length` octets at `o`, each at most once. */
+export function checkIpv4Options(b: Uint8Array, o: number, length: number): number {
+  const end = o + length;
+  let at = o;
+  while (at < end) {
+    const kind = b[at];
+    if (kind === IPOPT_END) return OPTIONS_OK;
+    if (kind === IPOPT_NOP) {
+      at++;
+      continue;
+    }
+    if (at + 1 >= end) return OPTIONS_MALFORMED;
+    const size = b[at + 1];
+    if (size < 2 || at + size > end) return OPTIONS_MALFORMED;
+    if (kind === IPOPT_LOOSE_SOURCE_ROUTE || kind === IPOPT_STRICT_SOURCE_ROUTE) return OPTIONS_SOURCE_ROUTE;
+    at += size;
+  }
+  return OPTIONS_OK;
+}

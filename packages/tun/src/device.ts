@@ -1,0 +1,202 @@
+// Batched packet I/O on a TUN/TAP descriptor: one call into JavaScript for up to 256 packets, one call out. Source:
+// native/device.cc, native/device_write.cc; measured choices in docs/decisions.
+//
+//   slab  |..headroom..|pad|packet 0      |..headroom..|pad|packet 1|..headroom..|            free           |
+//                           ^ offset[0]                      ^ offset[1]          ^ next: only if 65,600 are left
+//
+// Each packet lies right behind the one before ("bump"), so a batch of small ones stays in the cache and a 64 KiB
+// super-segment always fits. `align` octets into the packet, where its IP header starts, is a multiple of 4.
+import { TunError } from './errors.ts';
+import { type NativeDevice, native } from './native.ts';
+
+/** Most packets of one batch. */
+export const BATCH_MAX = 256;
+/** Free octets that a read wants: 10 of vnet header, 18 of Ethernet with a tag, 65,535 of IP, rounded up. */
+export const READ_ROOM = 65_600;
+/** The slab, octets: 1 MiB is 16 super-segments, and stays in the cache. */
+export const SLAB_SIZE: number = 1 << 20;
+/** Octets kept free in front of each packet, for headers that are pushed. */
+export const SLAB_HEADROOM = 64;
+
+/** Int32s per packet in a write batch: n, then four times (arena, offset, length). */
+export const WRITE_STRIDE = 13;
+export const WRITE_PIECES = 4;
+
+/** `readErrno` and `onError` of a stream that ended: a read of 0 octets. */
+export const END_OF_STREAM = -1;
+
+export const EAGAIN = 11;
+export const EIO = 5;
+export const EBADFD = 77;
+export const EBADF = 9;
+export const ENOBUFS = 105;
+export const ENOMEM = 12;
+
+const READ_ERRNO = 0;
+const DRAINED = 1;
+const WRITE_ERRNO = 2;
+const REJECTED = 3;
+
+export interface DeviceOptions {
+  /** Nonblocking or not: it is made so. */
+  fd: number;
+  /** Octets of a packet in front of its network header: 0 TUN, 10 with vnet header, 14 TAP, 24 TAP with vnet header. */
+  align?: number;
+  /** Default 64. */
+  headroom?: number;
+  /** Default a new one of 1 MiB. Starts where its ArrayBuffer starts or on a multiple of 4; never resized or moved. */
+  slab?: Uint8Array;
+  /** close() closes fd. Default true. */
+  ownsFd?: boolean;
+  /** A batch lies in `slab`, as `records` says; it stays until `consumed()` or the next `read()`. */
+  onReadable: (count: number, drained: boolean) => void;
+  /** The device takes packets again. Once for each `watchWritable(true)`. */
+  onWritable?: () => void;
+  /**
+   * Reading failed (errno, or END_OF_STREAM) and has stopped. Once: `watchReadable(true)` tries again, for instance
+   * after a link event.
+   */
+  onError: (errno: number) => void;
+}
+
+/**
+ * A descriptor on the event loop. It keeps the process alive until `close()` or `unref()`. Handlers run from the event
+ * loop; what they throw is an uncaught exception.
+ *
+ * @throws TunError when the event loop cannot watch the descriptor (a plain file, a closed one)
+ * @throws RangeError for a slab that is too small or not aligned
+ * @example
+ * const device = new Device({ fd, onReadable: (count) => {
+ *   for (let i = 0; i < count; i++) handle(device.slab, device.records[2 * i], device.records[2 * i + 1]);
+ *   device.consumed();
+ * }, onError: (errno) => console.error(describeErrno(errno)) });
+ * device.watchReadable(true);
+ */
+export class Device {
+  readonly slab: Uint8Array;
+  /** [offset, length] of each packet of the batch. */
+  readonly records: Int32Array = new Int32Array(BATCH_MAX * 2);
+  private readonly status = new Int32Array(4);
+  private readonly native: NativeDevice;
+
+  constructor(options: DeviceOptions) {
+    const { onReadable, onError } = options;
+    this.slab = options.slab ?? new Uint8Array(SLAB_SIZE);
+    refuseResizable(this.slab);
+    try {
+      this.native = new (native().Device)(
+        options.fd,
+        this.slab,
+        this.records,
+        this.status,
+        options.headroom ?? SLAB_HEADROOM,
+        options.align ?? 0,
+        options.ownsFd ?? true,
+        (count, drained) => onReadable(count, drained !== 0),
+        options.onWritable ?? (() => {}),
+        onError,
+      );
+    } catch (error) {
+      const errno = (error as { errno?: unknown }).errno;
+      if (typeof errno !== 'number') throw error;
+      const hint = 'the event loop can watch devices, sockets and pipes, not files';
+      throw new TunError(errno, 'uv_poll_init', { dev: `fd ${options.fd}`, hint });
+    }
+  }
+
+  /** The last batch ended because nothing was left (EAGAIN), not because it or the slab was full. */
+  get drained(): boolean {
+    return this.status[DRAINED] !== 0;
+  }
+
+  /** Why the last `read()` brought nothing: an errno, END_OF_STREAM, or 0. */
+  get readErrno(): number {
+    return this.status[READ_ERRNO];
+  }
+
+  /** What stopped the last `write()` before its end: an errno (EAGAIN, EIO, EBADFD ...), or 0. */
+  get writeErrno(): number {
+    return this.status[WRITE_ERRNO];
+  }
+
+  /** How many packets of the last `write()` the kernel refused for what is in them. */
+  get rejected(): number {
+    return this.status[REJECTED];
+  }
+
+  /**
+   * Gives the last batch back and reads the next at once, without waiting for the event loop.
+   *
+   * @returns packets read, at most `limit`; on 0 see `readErrno`: an error has stopped reading, as with `onError`.
+   */
+  read(limit: number = BATCH_MAX): number {
+    return this.native.read(limit);
+  }
+
+  /** Gives the batch back: the slab may be filled again. */
+  consumed(): void {
+    this.native.consumed();
+  }
+
+  /**
+   * Writes packets, one system call each, from arenas bound before.
+   *
+   * @param records WRITE_STRIDE integers a packet, from packet `from` on: n (1 to 4), then n times arena, offset, length
+   * @returns packets dealt with. Fewer than `count`: see `writeErrno`; the rest is still the caller's. A packet that the
+   *   kernel refused for its content (EINVAL, EMSGSIZE) counts as dealt with: its n becomes -errno, `rejected` says how many.
+   * @throws RangeError when a record points outside the bound arenas: a bug. The packets before it were written.
+   * @example
+   * device.bindArena(0, bytes);
+   * device.write(Int32Array.of(1, 0, 128, 84, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 1);  // 84 octets at 128 of arena 0
+   */
+  write(records: Int32Array, from: number, count: number): number {
+    return this.native.write(records, from, count);
+  }
+
+  /**
+   * Makes memory known to `write` under a number from 0 to 65,535. It is kept alive until `unbindArena` or `close`, and
+   * must not be resized or transferred.
+   *
+   * @throws RangeError, TypeError
+   */
+  bindArena(id: number, bytes: Uint8Array): void {
+    refuseResizable(bytes);
+    this.native.bindArena(id, bytes);
+  }
+
+  unbindArena(id: number): void {
+    this.native.unbindArena(id);
+  }
+
+  /** Asks for batches, or stops. Off at first, and after an error. */
+  watchReadable(on: boolean): void {
+    this.native.watchReadable(on);
+  }
+
+  /** Asks for one `onWritable`. */
+  watchWritable(on: boolean): void {
+    this.native.watchWritable(on);
+  }
+
+  ref(): void {
+    this.native.setRef(true);
+  }
+
+  /** Lets the process end although the device is open. */
+  unref(): void {
+    this.native.setRef(false);
+  }
+
+  /** Closes the descriptor and lets go of all memory. No handler runs afterwards. Again: nothing happens. */
+  close(): void {
+    this.native.close();
+  }
+}
+
+/** The kernel writes into this memory by address: a buffer that can shrink would pull it away. */
+function refuseResizable(bytes: Uint8Array): void {
+  const buffer = bytes.buffer as { resizable?: boolean; growable?: boolean };
+  if (buffer.resizable === true || buffer.growable === true || !(bytes.buffer instanceof ArrayBuffer)) {
+    throw new RangeError('a slab or an arena lies in an ArrayBuffer of fixed length');
+  }
+}

@@ -1,0 +1,106 @@
+// Packets on their way to a device: queued by transmit, written by one native call, kept when the device is full.
+import { Fifo } from '@tunstack/stack/base';
+import type { LinkCounters, Packet, PacketPool } from '@tunstack/stack/contract';
+import { type Device, WRITE_STRIDE } from './device.ts';
+
+/** Owns what it was given: each packet is written and released, or dropped, counted and released. */
+export class TxQueue {
+  /** The errno of the last packet that the kernel refused for its content; 0 when none was. */
+  rejectedErrno = 0;
+  private readonly device: Device;
+  private readonly pool: PacketPool;
+  private readonly counters: LinkCounters;
+  /** Octets of the device's own header, not counted as traffic. */
+  private readonly header: number;
+  private readonly packets: Fifo<Packet>;
+  private readonly writes: Int32Array;
+  private arenasBound = 0;
+
+  constructor(device: Device, pool: PacketPool, counters: LinkCounters, header: number, limit: number) {
+    this.device = device;
+    this.pool = pool;
+    this.counters = counters;
+    this.header = header;
+    this.packets = new Fifo(limit);
+    this.writes = new Int32Array(limit * WRITE_STRIDE);
+  }
+
+  get size(): number {
+    return this.packets.size;
+  }
+
+  get room(): number {
+    return this.packets.room;
+  }
+
+  push(packet: Packet): void {
+    this.packets.push(packet);
+  }
+
+  /** Writes all that is queued in one call. Answers the errno that stopped it, or 0 when the queue is empty. */
+  write(): number {
+    this.bindArenas();
+    const { packets, writes, device } = this;
+    const count = packets.size;
+    for (let i = 0; i < count; i++) describe(packets.at(i), writes, i * WRITE_STRIDE);
+    const done = device.write(writes, 0, count);
+    const errno = device.writeErrno;
+    for (let i = 0; i < done; i++) this.written(packets.shift() as Packet, writes[i * WRITE_STRIDE]);
+    return done < count ? errno : 0;
+  }
+
+  /** Makes what is left independent of the slab and of send buffers, before those are reused. */
+  keep(): void {
+    const { packets } = this;
+    for (let left = packets.size; left > 0; left--) {
+      const packet = packets.shift() as Packet;
+      if (packet.own()) packets.push(packet);
+      else this.drop(packet);
+    }
+  }
+
+  drop(packet: Packet): void {
+    this.counters.txDropped++;
+    packet.release();
+  }
+
+  dropAll(): void {
+    for (let packet = this.packets.shift(); packet !== undefined; packet = this.packets.shift()) {
+      this.drop(packet);
+    }
+  }
+
+  /** `pieces` < 0: the kernel refused it, with that errno. */
+  private written(packet: Packet, pieces: number): void {
+    if (pieces < 0) {
+      this.rejectedErrno = -pieces;
+      this.drop(packet);
+      return;
+    }
+    this.counters.txPackets++;
+    this.counters.txBytes += packet.length - this.header;
+    packet.release();
+  }
+
+  /** Arenas are made as a pool grows: make the new ones known to the device. */
+  private bindArenas(): void {
+    const { arenas } = this.pool;
+    while (this.arenasBound < arenas.count) {
+      this.device.bindArena(this.arenasBound, arenas.at(this.arenasBound).bytes);
+      this.arenasBound++;
+    }
+  }
+}
+
+/** A packet as integers: the linear part, then its pieces. */
+function describe(packet: Packet, writes: Int32Array, at: number): void {
+  writes[at] = 1 + packet.pieces;
+  writes[at + 1] = packet.arena;
+  writes[at + 2] = packet.head;
+  writes[at + 3] = packet.linear;
+  for (let i = 0, o = at + 4; i < packet.pieces; i++, o += 3) {
+    writes[o] = packet.pieceArena(i);
+    writes[o + 1] = packet.pieceOffset(i);
+    writes[o + 2] = packet.pieceLength(i);
+  }
+}

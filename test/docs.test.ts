@@ -1,0 +1,106 @@
+// What the documents say is run: every command in an `sh` block, every example, every file that is linked or named.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { requireTun } from '../packages/tun/src/testing/index.ts';
+import { Running, root, run } from './support/namespace.ts';
+
+const documents = ['README.md', 'ARCHITECTURE.md', 'STYLE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].concat(
+  readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => join('docs', file)),
+);
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+/** The lines of all fenced blocks of a language. */
+function blocks(text: string, language: string): string[] {
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
+    (match) => match[1],
+  );
+}
+
+const node = process.execPath;
+
+/** How each documented command is run here. Those that CI itself is made of are run by it: .ci/run. */
+const COMMANDS: Readonly<Record<string, () => Promise<void>>> = {
+  'npm start': async () => {
+    const start = new Running(['npm', 'start']);
+    await start.until(/Serving until Ctrl-C/, 60_000);
+    const server = Number(/\/proc\/(\d+)\/fd/.exec(start.stdout)?.[1]);
+    process.kill(server, 'SIGINT');
+    await start.until(/#counters/);
+    await start.stop();
+  },
+  'npm test': byCi,
+  'npm run check': byCi,
+  'npx --no-install tun-echo --doctor': () => succeeds('npx', '--no-install', 'tun-echo', '--doctor'),
+  'npx --no-install tun-ping -c 3': () => succeeds('npx', '--no-install', 'tun-ping', '-c', '3'),
+  'npx --no-install tun-echo -w echo.pcapng': async () => {
+    const echo = new Running([node, join(root, 'packages/apps/bin/tun-echo.js'), '-w', '/dev/null']);
+    await echo.until(/Ctrl-C prints/);
+    expect(await echo.stop('SIGINT')).toBe(0);
+  },
+};
+
+/** `npm run check` is `npm run lint` and `npm test`, and .ci/run runs both. */
+async function byCi(): Promise<void> {
+  const ci = read('.ci/run');
+  expect(ci).toContain('npm run lint');
+  expect(ci).toContain('npm test');
+}
+
+async function succeeds(...words: string[]): Promise<void> {
+  const { code, stdout, stderr } = await run(words, 60_000);
+  expect(code, `${stdout}${stderr}`).toBe(0);
+}
+
+describe('the documents', () => {
+  test.each(documents)('%s links to files that exist', (file) => {
+    const links = [...read(file).matchAll(/\]\(([^)#:]+)\)/g)].map((match) => match[1]);
+    for (const link of links) expect(existsSync(join(root, dirname(file), link)), link).toBe(true);
+  });
+
+  test('ARCHITECTURE names files that exist', () => {
+    const names = [...read('ARCHITECTURE.md').matchAll(/`([\w./-]+\.(?:ts|cc|json|mjs))`/g)].map(
+      (match) => match[1],
+    );
+    expect(names.length).toBeGreaterThan(20);
+    for (const name of names) {
+      const there = existsSync(join(root, name)) || existsSync(join(root, 'packages/stack/src', name));
+      expect(there, name).toBe(true);
+    }
+  });
+
+  test('the examples of the README are the files beside it', () => {
+    const examples = blocks(read('README.md'), 'js');
+    expect(examples).toEqual([read('docs/examples/udp-echo.mjs'), read('docs/examples/two-hosts.mjs')]);
+  });
+
+  test('every command of the documents has a test here', () => {
+    const commands = documents.flatMap((file) =>
+      blocks(read(file), 'sh').flatMap((block) => block.trim().split('\n')),
+    );
+    expect(
+      commands.filter((command) => COMMANDS[command] === undefined && !command.startsWith('npm run bench')),
+    ).toEqual([]);
+  });
+
+  test('the example of two hosts runs', async () => {
+    const { code, stdout } = await run([node, join(root, 'docs/examples/two-hosts.mjs')]);
+    expect(stdout).toMatch(/^\d\d of 100 came back; the wire lost \d+\n$/);
+    expect(code).toBe(0);
+  });
+});
+
+describe.skipIf(requireTun())('the commands of the documents', () => {
+  test.each(Object.keys(COMMANDS))('%s', (command) => COMMANDS[command]());
+
+  test('the example of the UDP echo answers nc', async () => {
+    const example = new Running([node, join(root, 'docs/examples/udp-echo.mjs')]);
+    const [line] = await example.until(/^.*nc -u 10\.9\.0\.2 7$/m);
+    const words = line.replace('nc -u', 'nc -u -w 1').split(' ');
+    expect((await run(words, 10_000, 'hello')).stdout).toBe('hello');
+    await example.stop('SIGTERM');
+  });
+});

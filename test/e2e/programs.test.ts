@@ -1,0 +1,212 @@
+// The programs: help, bad input, tun-ping, the doctor, npm start's self-check, signals. Each documented flag is used.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { requireTun } from '../../packages/tun/src/testing/index.ts';
+import { bin, Running, root, run, startEcho, stopEcho, tool } from '../support/namespace.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tunstack-programs-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const program = (
+  name: string,
+  ...args: string[]
+): Promise<{ code: number | null; stdout: string; stderr: string }> =>
+  run([process.execPath, bin(name), ...args]);
+
+describe('bad input gets one clear line with the remedy', () => {
+  test.each([
+    ['an unknown flag', 'tun-echo', ['--nonsense'], 2, /--nonsense.*--help/],
+    ['a word too many', 'tun-echo', ['word'], 2, /one word too many/],
+    ['a flag without its value', 'tun-echo', ['--tun'], 2, /--tun/],
+    [
+      'a malformed address',
+      'tun-echo',
+      ['--address', '10.9.0.300/24'],
+      2,
+      /--address takes an address with prefix length/,
+    ],
+    ['an address without prefix length', 'tun-echo', ['--address', '10.9.0.2'], 2, /prefix length/],
+    ['the same address twice', 'tun-echo', ['--address', '10.9.0.1/24'], 2, /need one each/],
+    [
+      'an address the kernel would not find',
+      'tun-echo',
+      ['--address', '10.8.0.2/24'],
+      2,
+      /not in the network/,
+    ],
+    ['a malformed gateway', 'tun-echo', ['--gateway', 'home'], 2, /--gateway takes an address/],
+    ['an MTU that cannot be', 'tun-echo', ['--mtu', '12'], 2, /--mtu takes a number from 68 to 65535/],
+    [
+      'a capture that cannot be written',
+      'tun-echo',
+      ['-w', '/nonexistent/x.pcapng'],
+      1,
+      /ENOENT.*\/nonexistent\/x\.pcapng/,
+    ],
+    [
+      'a device name that is too long',
+      'tun-echo',
+      ['--tun', 'much-too-long-a-name'],
+      1,
+      /much-too-long-a-name/,
+    ],
+    [
+      'a namespace that does not exist',
+      'tun-echo',
+      ['--netns', '/run/netns/tunstack-none'],
+      1,
+      /ENOENT.*tunstack-none/,
+    ],
+    ['a target that is no address', 'tun-ping', ['example'], 2, /must be an IPv4 address/],
+    ['an interval that is none', 'tun-ping', ['-i', 'often'], 2, /--interval takes a number/],
+    ['a data size that is none', 'tun-ping', ['-s', '-1'], 2, /--?s|size/],
+    ["the host's own network", 'start', ['--netns', 'none'], 2, /stays out of the host's network/],
+  ])('%s', async (_, name, args, code, line) => {
+    const result = await program(name, ...args);
+    expect(result.stderr).toMatch(line);
+    expect(result.stderr.trim().split('\n')).toHaveLength(1);
+    expect(result.stdout).toBe('');
+    expect(result.code).toBe(code);
+  });
+
+  test.each(['tun-echo', 'tun-ping', 'start'])('%s --help tells every flag and exits 0', async (name) => {
+    const { code, stdout, stderr } = await program(name, '--help');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const flag of [
+      '--tun NAME',
+      '--address',
+      '--host-address',
+      '--gateway',
+      '--netns',
+      '--json',
+      '-v,',
+      '-w,',
+    ]) {
+      expect(stdout).toContain(flag);
+    }
+  });
+
+  test('the command is there without asking a registry', async () => {
+    const { code, stdout } = await run([tool('npx') ?? 'npx', '--no-install', 'tun-echo', '--help'], 60_000);
+    expect(code).toBe(0);
+    expect(stdout).toContain('usage: tun-echo');
+  });
+});
+
+describe.skipIf(requireTun())('the programs on a TUN', () => {
+  test('the doctor finds nothing missing here', async () => {
+    const { code, stdout } = await program('tun-echo', '--doctor');
+    expect(stdout).toMatch(/^ok {3}tun /m);
+    expect(code).toBe(0);
+    const json = JSON.parse((await program('tun-echo', '--doctor', '--json')).stdout) as { ok: boolean };
+    expect(json.ok).toBe(true);
+  });
+
+  test("npm start's job checks itself with the kernel's tools and ends", async () => {
+    const { code, stdout, stderr } = await program('start', '--once');
+    expect(stdout).toMatch(/ok {3}ping -c 3 10\.9\.0\.2: 3 packets transmitted, 3 received, 0% packet loss/);
+    expect(stdout).toMatch(/ok {3}(nc -u|node's dgram) 10\.9\.0\.2 7/);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  test('npm start serves until Ctrl-C and prints statistics', async () => {
+    const start = new Running([process.execPath, bin('start')]);
+    await start.until(/Serving until Ctrl-C/);
+    expect(await start.stop('SIGINT')).toBe(0);
+    expect(start.stdout).toMatch(/^IcmpInEchos +3$/m);
+  });
+
+  test('the lines that are printed to paste do work', async () => {
+    const echo = new Running([process.execPath, bin('tun-echo')]);
+    await echo.until(/Ctrl-C prints/);
+    const lines = echo.stdout.split('\n').filter((line) => line.includes('ping 10.9.0.2'));
+    expect(lines.length).toBeGreaterThanOrEqual(1);
+    for (const line of lines) {
+      const words = line.trim().replace('ping ', 'ping -c 1 -W 2 ').split(' ');
+      expect((await run(words)).stdout).toContain('1 received');
+    }
+    expect(await echo.stop('SIGINT')).toBe(0);
+    expect(echo.stdout).toContain('#counters');
+  });
+
+  test('SIGTERM ends in order, SIGQUIT reports in between', async () => {
+    const echo = await startEcho();
+    echo.program.child.kill('SIGQUIT');
+    await echo.program.until(/"services"/);
+    expect(await echo.program.stop('SIGTERM')).toBe(0);
+  });
+
+  test('a device that is taken is said to be taken', async () => {
+    const name = `tse${process.pid % 100_000}`;
+    await run(['ip', 'netns', 'add', name]);
+    try {
+      const echo = await startEcho('--netns', `/run/netns/${name}`, '--tun', 'tun7');
+      const second = await program('tun-echo', '--netns', `/run/netns/${name}`, '--tun', 'tun7');
+      expect(second.stderr).toMatch(/EBUSY.*tun7/);
+      expect(second.stderr.trim().split('\n')).toHaveLength(1);
+      expect(second.code).toBe(1);
+      await stopEcho(echo);
+    } finally {
+      await run(['ip', 'netns', 'delete', name]);
+    }
+  });
+
+  test('a device taken down and up again, then deleted: one log line each, no spinning', async () => {
+    const echo = await startEcho();
+    const ip = [...echo.enter, 'ip', 'link'];
+    await run([...ip, 'set', echo.device, 'down']);
+    await echo.program.until(/"type":"down"/);
+    await run([...ip, 'set', echo.device, 'up']);
+    await echo.program.until(/"type":"up"/);
+    await run([...echo.enter, 'ip', 'address', 'replace', '10.9.0.1/24', 'dev', echo.device]);
+    const { stdout } = await run([
+      ...echo.enter,
+      tool('ping') ?? '',
+      '-q',
+      '-c',
+      '3',
+      '-i',
+      '0.2',
+      '10.9.0.2',
+    ]);
+    expect(stdout).toContain('3 received');
+    await run([...ip, 'delete', echo.device]);
+    await echo.program.until(/"type":"gone"/);
+    await stopEcho(echo);
+    for (const type of ['down', 'up', 'gone']) {
+      expect(echo.program.stderr.split(`"type":"${type}"`)).toHaveLength(2);
+    }
+  });
+
+  test('tun-ping prints what ping prints', async () => {
+    const ours = await program('tun-ping', '-c', '3', '-i', '0.05', '-s', '100', '10.9.0.1');
+    expect(ours.code).toBe(0);
+    const lines = ours.stdout.trim().split('\n');
+    expect(lines[0]).toBe('PING 10.9.0.1 (10.9.0.1) 100(128) bytes of data.');
+    expect(lines[1]).toMatch(/^108 bytes from 10\.9\.0\.1: icmp_seq=1 ttl=64 time=[\d.]+ ms$/);
+    expect(lines[5]).toBe('--- 10.9.0.1 ping statistics ---');
+    expect(lines[6]).toMatch(/^3 packets transmitted, 3 received, 0% packet loss, time \d+ms$/);
+    expect(lines[7]).toMatch(/^rtt min\/avg\/max\/mdev = [\d.]+\/[\d.]+\/[\d.]+\/[\d.]+ ms$/);
+  });
+
+  test('tun-ping tells errors and lost replies by its exit code', async () => {
+    const nobody = await program('tun-ping', '-c', '1', '-W', '0.2', '10.9.0.77');
+    expect(nobody.stdout).toContain('1 packets transmitted, 0 received, 100% packet loss');
+    expect(nobody.code).toBe(1);
+    const json = await program('tun-ping', '-c', '2', '-i', '0.05', '--json');
+    const last = JSON.parse(json.stdout.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
+    expect(last).toMatchObject({ target: '10.9.0.1', transmitted: 2, received: 2 });
+  });
+
+  test('a capture to stdout is a capture and nothing else', async () => {
+    const file = join(folder, 'stdout.pcapng');
+    const words = `${process.execPath} ${bin('tun-ping')} -c 2 -i 0.05 -w - 10.9.0.1 > ${file}`;
+    expect((await run(['sh', '-c', words])).code).toBe(0);
+    const { stdout } = await run([tool('tshark') ?? '', '-r', file]);
+    expect(stdout.match(/Echo \(ping\) request/g)).toHaveLength(2);
+    expect(stdout.match(/Echo \(ping\) reply/g)).toHaveLength(2);
+  });
+});

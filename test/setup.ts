@@ -1,0 +1,4 @@
+// Every test runs with the invariants checked and freed memory poisoned.
+import { setChecks } from '@tunstack/stack/base';
+
+setChecks(true);
