@@ -13,6 +13,8 @@ import {
 } from '@tunstack/stack/contract';
 
 const HEADROOM = 64;
+/** What an echo may change of a request: IP header, and 8 octets of ICMP or UDP. */
+const HEADERS = 28;
 
 /** Each `poll` hands up one batch; a packet transmitted is checked for nothing, counted, and given back at the flush. */
 export class AllocLink implements Link {
@@ -37,6 +39,7 @@ export class AllocLink implements Link {
     this.frame = frame;
     this.stride = (HEADROOM + frame.length + 3) & ~3;
     this.slab = pool.arenas.register(new Uint8Array(this.stride * batch));
+    for (let i = 0; i < batch; i++) this.slab.bytes.set(frame, i * this.stride + HEADROOM);
   }
 
   attach(user: LinkUser | undefined): void {
@@ -50,7 +53,7 @@ export class AllocLink implements Link {
       const base = i * stride;
       const head = base + HEADROOM;
       // By hand: a view for `set` would be counted as the stack's.
-      for (let k = 0; k < frame.length; k++) slab.bytes[head + k] = frame[k];
+      for (let k = 0; k < HEADERS; k++) slab.bytes[head + k] = frame[k];
       const packet = pool.lend(slab, base, head, frame.length, base + stride);
       this.counters.rxPackets++;
       this.user?.receive(packet);

@@ -1,5 +1,5 @@
 // The process that alloc.ts measures: echo through the whole stack on a link in memory, with a young generation so large
-// that nothing is collected meanwhile. Prints octets allocated per packet as JSON.  argv: icmp|udp PACKETS
+// that nothing is collected meanwhile. Prints octets allocated per packet as JSON.  argv: icmp|udp PAYLOAD PACKETS
 
 import { PerformanceObserver } from 'node:perf_hooks';
 import { Stack } from '@tunstack/stack';
@@ -8,10 +8,11 @@ import { AllocLink } from './alloc-link.ts';
 import { echoRequest, udpRequest } from './frames.ts';
 
 const BATCH = 256;
+/** A batch of the largest datagrams. */
+const BUFFER = 1 << 20;
 const WARM_UP = 200_000;
-const PAYLOAD = 56;
 
-const [protocol, count] = process.argv.slice(2);
+const [protocol, payload, count] = process.argv.slice(2);
 let collections = 0;
 new PerformanceObserver((list) => {
   collections += list.getEntries().length;
@@ -22,7 +23,7 @@ const clock = { nowMs: () => 1, nowUs: () => 1000 };
 const entropy = { int32: () => 0x1234_5678 };
 const pool = new PacketPool();
 const stack = new Stack({ clock, entropy, pool });
-const frame = protocol === 'udp' ? udpRequest(PAYLOAD) : echoRequest(PAYLOAD);
+const frame = protocol === 'udp' ? udpRequest(Number(payload)) : echoRequest(Number(payload));
 const link = new AllocLink(pool, frame, BATCH);
 stack.addLink(link, '10.9.0.2/24');
 const socket = stack.udpSocket({
@@ -33,6 +34,8 @@ const socket = stack.udpSocket({
   },
 });
 socket.bind('0.0.0.0', 7);
+socket.receiveBuffer = BUFFER;
+socket.sendBuffer = BUFFER;
 
 /** Pumps until so many packets were answered. */
 function pump(packets: number): void {

@@ -16,10 +16,10 @@ interface Measured {
   readonly collections: number;
 }
 
-async function measure(protocol: string, packets: number): Promise<Measured> {
+async function measure(protocol: string, payload: string, packets: number): Promise<Measured> {
   const flags = [`--max-semi-space-size=${SEMI_SPACE}`, `--min-semi-space-size=${SEMI_SPACE}`];
   const program = fileURLToPath(new URL('./alloc-run.js', import.meta.url));
-  const words = [...flags, program, protocol, `${packets}`];
+  const words = [...flags, program, protocol, payload, `${packets}`];
   const { stdout } = await promisify(execFile)(process.execPath, words, { timeout: 120_000 });
   const measured = JSON.parse(stdout) as Measured;
   if (measured.collections > 0)
@@ -32,12 +32,13 @@ export const alloc: Bench = {
   async run({ quick, runs }: Effort): Promise<Row[]> {
     const packets = quick ? 100_000 : 1_000_000;
     const rows: Row[] = [];
-    for (const protocol of ['icmp', 'udp']) {
+    for (const load of ['icmp 56', 'udp 56', 'udp 1400']) {
+      const [protocol, payload] = load.split(' ');
       const pairs: [number, number][] = [];
       for (let run = 0; run < Math.min(runs, 5); run++) {
-        pairs.push([(await measure(protocol, packets)).bytes, GOAL_BYTES]);
+        pairs.push([(await measure(protocol, payload, packets)).bytes, GOAL_BYTES]);
       }
-      rows.push(rowOf(`alloc echo ${protocol} / goal`, 'B/packet', pairs));
+      rows.push(rowOf(`alloc echo ${load} / goal`, 'B/packet', pairs));
     }
     return rows;
   },

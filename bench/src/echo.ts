@@ -9,7 +9,7 @@ import { type Bench, type Effort, type Row, rowOf } from './rows.ts';
 
 const PACKETS = 10_000;
 /** Fills before the first that counts: V8 compiles in them. */
-const WARM_UP = 8;
+const WARM_UP = 16;
 
 interface Load {
   readonly protocol: 'icmp' | 'udp';
@@ -76,7 +76,7 @@ export const echo: Bench = {
     const rows: Row[] = [];
     for (const load of effort.quick ? LOADS.slice(0, 2) : LOADS) {
       const ours = await Rig.start('ours');
-      const anchor = await Rig.start('anchor');
+      const anchor = await Rig.start('anchor', effort.against);
       try {
         rows.push(...(await compare(ours, anchor, load, effort)));
       } finally {

@@ -1,4 +1,5 @@
-// The benches: `node bench/dist/main.js [--json FILE] [--quick] [name...]`. What the figures mean: docs/performance.md.
+// The benches: `node bench/dist/main.js [--json FILE] [--quick] [--runs N] [--against DIR] [name...]`. What the figures
+// mean: docs/performance.md. `--against` another checkout's bench/dist makes that build the anchor of echo and ping.
 
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -19,6 +20,7 @@ async function main(): Promise<number> {
       json: { type: 'string' },
       quick: { type: 'boolean', default: false },
       runs: { type: 'string' },
+      against: { type: 'string' },
     },
   });
   const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
@@ -28,16 +30,23 @@ async function main(): Promise<number> {
   }
   const runs = Number(values.runs ?? (values.quick ? 2 : 9));
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs takes a whole number, not ${values.runs}`);
-  const effort: Effort = { quick: values.quick, runs };
+  const effort: Effort = { quick: values.quick, runs, against: values.against };
   const rows: Row[] = [];
+  let failed = 0;
   for (const bench of BENCHES) {
     if (positionals.length > 0 && !positionals.includes(bench.name)) continue;
     console.error(`${bench.name} ...`);
-    rows.push(...(await bench.run(effort)));
+    try {
+      rows.push(...(await bench.run(effort)));
+    } catch (error) {
+      // What the others found is printed all the same.
+      console.error(`${bench.name}: ${(error as Error).message}`);
+      failed++;
+    }
   }
   console.log(formatTable(rows));
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, undefined, 2)}\n`);
-  return 0;
+  return failed > 0 ? 1 : 0;
 }
 
 main().then(

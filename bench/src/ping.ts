@@ -27,11 +27,11 @@ async function round(rig: Rig, pinger: string, pings: number): Promise<Times> {
 
 export const ping: Bench = {
   name: 'ping',
-  async run({ quick, runs }: Effort): Promise<Row[]> {
+  async run({ quick, runs, against }: Effort): Promise<Row[]> {
     needTun();
     const pinger = await nativeProgram('pinger');
     const ours = await Rig.start('ours');
-    const anchor = await Rig.start('anchor');
+    const anchor = await Rig.start('anchor', against);
     const pairs: [Times, Times][] = [];
     try {
       for (let pair = quick ? -1 : -WARM_UP; pair < runs; pair++) {

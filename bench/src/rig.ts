@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   closeDevice,
@@ -112,9 +113,13 @@ export class Rig {
     this.reflector = reflector;
   }
 
-  static async start(side: Side): Promise<Rig> {
-    const ours = [process.execPath, fileURLToPath(new URL('./reflector.js', import.meta.url))];
-    const words = side === 'ours' ? ours : [await nativeProgram('reflector')];
+  /** Ours, or the anchor: C's, or that of another build. */
+  static async start(side: Side, against?: string): Promise<Rig> {
+    const built = side === 'ours' ? fileURLToPath(new URL('.', import.meta.url)) : against;
+    const words =
+      built === undefined
+        ? [await nativeProgram('reflector')]
+        : [process.execPath, join(built, 'reflector.js')];
     const device = openDevice({ mode: 'tun', netns: 'new', address: KERNEL_ADDRESS, txqueuelen: TXQUEUELEN });
     const reflector = new Child(pinned(cpus().reflector, words), device.fd);
     const rig = new Rig(device, reflector);

@@ -18,6 +18,8 @@ export interface Effort {
   readonly quick: boolean;
   /** Pairs of runs of one comparison. */
   readonly runs: number;
+  /** The bench/dist of another build of ours, which is then the anchor of echo and ping instead of C. */
+  readonly against?: string | undefined;
 }
 
 /** One question, and the rows that answer it. */

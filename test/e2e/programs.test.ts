@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { requireTun } from '../../packages/tun/src/testing/index.ts';
-import { bin, Running, root, run, startEcho, stopEcho, tool } from '../support/namespace.ts';
+import { bin, Running, run, startEcho, stopEcho, tool } from '../support/namespace.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunstack-programs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -58,7 +58,7 @@ describe('bad input gets one clear line with the remedy', () => {
       'tun-echo',
       ['--netns', '/run/netns/tunstack-none'],
       1,
-      /ENOENT.*tunstack-none/,
+      /tunstack-none: ENOENT.*ip netns add/,
     ],
     ['a target that is no address', 'tun-ping', ['example'], 2, /must be an IPv4 address/],
     ['an interval that is none', 'tun-ping', ['-i', 'often'], 2, /--interval takes a number/],
@@ -112,6 +112,15 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
+  test('without a TUN it says why, and does the same job in memory', async () => {
+    const hidden = `mount --bind /dev/null /dev/net/tun && exec ${process.execPath} ${bin('start')} --once`;
+    const { code, stdout } = await run([tool('unshare') ?? '', '-m', 'sh', '-c', hidden]);
+    expect(stdout).toContain('FAIL');
+    expect(stdout).toMatch(/ok {3}ping 10\.9\.0\.2: 3\/3 replies/);
+    expect(stdout).toMatch(/ok {3}udp 10\.9\.0\.2 7/);
+    expect(code).toBe(0);
+  });
+
   test('npm start serves until Ctrl-C and prints statistics', async () => {
     const start = new Running([process.execPath, bin('start')]);
     await start.until(/Serving until Ctrl-C/);
@@ -145,7 +154,7 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     try {
       const echo = await startEcho('--netns', `/run/netns/${name}`, '--tun', 'tun7');
       const second = await program('tun-echo', '--netns', `/run/netns/${name}`, '--tun', 'tun7');
-      expect(second.stderr).toMatch(/EBUSY.*tun7/);
+      expect(second.stderr).toMatch(/tun7: EBUSY/);
       expect(second.stderr.trim().split('\n')).toHaveLength(1);
       expect(second.code).toBe(1);
       await stopEcho(echo);
@@ -175,9 +184,12 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     expect(stdout).toContain('3 received');
     await run([...ip, 'delete', echo.device]);
     await echo.program.until(/"type":"gone"/);
-    await stopEcho(echo);
-    for (const type of ['down', 'up', 'gone']) {
-      expect(echo.program.stderr.split(`"type":"${type}"`)).toHaveLength(2);
+    // Nothing can come any more: the program ends by itself, with its statistics.
+    expect(await echo.program.ended).toBe(1);
+    expect(echo.program.stdout).toContain('IcmpOutEchoReps');
+    // The kernel takes a device down before it deletes it.
+    for (const [type, times] of Object.entries({ down: 2, up: 1, gone: 1 })) {
+      expect(echo.program.stderr.split(`"type":"${type}"`)).toHaveLength(times + 1);
     }
   });
 

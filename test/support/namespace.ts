@@ -26,7 +26,8 @@ export class Running {
   readonly child: ChildProcess;
   stdout = '';
   stderr = '';
-  private readonly ended: Promise<unknown>;
+  /** Fulfilled with the exit code. */
+  readonly ended: Promise<number | null>;
   private listeners: (() => void)[] = [];
 
   constructor(words: readonly string[], env: Record<string, string> = {}) {
@@ -36,7 +37,10 @@ export class Running {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
-    this.ended = once(this.child, 'close').then(() => this.changed());
+    this.ended = once(this.child, 'close').then(() => {
+      this.changed();
+      return this.child.exitCode;
+    });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.changed();
@@ -53,7 +57,8 @@ export class Running {
     for (;;) {
       const match = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
       if (match !== null) return match;
-      if (this.child.exitCode !== null || Date.now() > deadline) {
+      const over = this.child.exitCode !== null || this.child.signalCode !== null;
+      if (over || Date.now() > deadline) {
         throw new Error(`no ${pattern} in:\n${this.stdout}\n${this.stderr}`);
       }
       await this.next(deadline - Date.now());
@@ -63,8 +68,7 @@ export class Running {
   /** Sends a signal and waits for the end; answers the exit code. */
   async stop(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
-    await this.ended;
-    return this.child.exitCode;
+    return this.ended;
   }
 
   private next(limitMs: number): Promise<void> {

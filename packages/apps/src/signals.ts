@@ -1,14 +1,25 @@
-// Signals as the tools we stand beside take them: SIGINT ends with statistics, SIGTERM ends, SIGQUIT reports in between.
+// How a program that serves ends: by a signal, as the tools we stand beside take them, or because its device is gone.
 
-/** Waits for one of these signals. `report` runs at each SIGQUIT (not SIGUSR1: that one is Node's inspector). */
-export function untilSignal(signals: readonly NodeJS.Signals[], report: () => void): Promise<NodeJS.Signals> {
+/** The signal, or 'gone'. */
+export type Ending = NodeJS.Signals | 'gone';
+
+/**
+ * Waits for one of these signals, or for `gone`. `report` runs at each SIGQUIT (not SIGUSR1: that one is Node's
+ * inspector).
+ */
+export function untilEnding(
+  signals: readonly NodeJS.Signals[],
+  gone: Promise<unknown>,
+  report: () => void,
+): Promise<Ending> {
   return new Promise((resolve) => {
-    const end = (signal: NodeJS.Signals): void => {
+    const end = (ending: Ending): void => {
       for (const each of signals) process.off(each, end);
       process.off('SIGQUIT', report);
-      resolve(signal);
+      resolve(ending);
     };
     for (const each of signals) process.on(each, end);
     process.on('SIGQUIT', report);
+    void gone.then(() => end('gone'));
   });
 }

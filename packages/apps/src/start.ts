@@ -16,7 +16,7 @@ import {
 import { memoryCheck } from './memory-check.ts';
 import { type CheckResult, selfCheck } from './self-check.ts';
 import { Services } from './services.ts';
-import { untilSignal } from './signals.ts';
+import { untilEnding } from './signals.ts';
 import { formatStatistics, greeting, statistics } from './tun-echo.ts';
 import { TUN_FLAGS, TunSession } from './tun-session.ts';
 
@@ -63,10 +63,11 @@ async function onTun(given: Given): Promise<number> {
     const code = report(await selfCheck(session));
     if (given.on('once')) return code;
     const stats = (): string => formatStatistics(statistics(session.stack, services));
+    const ended = untilEnding(['SIGINT', 'SIGTERM'], session.gone, () => process.stderr.write(stats()));
     process.stdout.write('\nServing until Ctrl-C.\n');
-    await untilSignal(['SIGINT', 'SIGTERM'], () => process.stderr.write(stats()));
+    const ending = await ended;
     process.stdout.write(stats());
-    return EXIT_OK;
+    return ending === 'gone' ? EXIT_FAILED : EXIT_OK;
   } finally {
     session.close();
   }

@@ -14,7 +14,7 @@ import {
   runProgram,
 } from './cli.ts';
 import { type ServiceCounters, Services } from './services.ts';
-import { untilSignal } from './signals.ts';
+import { untilEnding } from './signals.ts';
 import { TUN_FLAGS, TunSession } from './tun-session.ts';
 
 const FLAGS: Flags = {
@@ -67,19 +67,21 @@ export function main(args: readonly string[]): Promise<number> {
     const session = new TunSession(given, logger);
     try {
       const services = new Services(session.stack);
-      out.write(given.on('json') ? `${JSON.stringify(greetingFields(session))}\n` : greeting(session));
-      const signal = await untilSignal(['SIGINT', 'SIGTERM'], () => {
+      // Before anybody is told that we serve: a signal may follow at once.
+      const ended = untilEnding(['SIGINT', 'SIGTERM'], session.gone, () => {
         process.stderr.write(`${JSON.stringify(statistics(session.stack, services))}\n`);
       });
-      logger.debug({ signal }, 'ending');
+      out.write(given.on('json') ? `${JSON.stringify(greetingFields(session))}\n` : greeting(session));
+      const ending = await ended;
+      logger.debug({ ending }, 'ending');
       const result = statistics(session.stack, services);
       services.close();
       if (given.on('json')) out.write(`${JSON.stringify(result)}\n`);
-      else if (signal === 'SIGINT') out.write(formatStatistics(result));
+      else if (ending !== 'SIGTERM') out.write(formatStatistics(result));
+      return ending === 'gone' ? EXIT_FAILED : EXIT_OK;
     } finally {
       session.close();
     }
-    return EXIT_OK;
   });
 }
 

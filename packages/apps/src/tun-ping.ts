@@ -17,7 +17,7 @@ import {
   UsageError,
 } from './cli.ts';
 import { describeError, formatRtt, PingReport } from './ping-report.ts';
-import { untilSignal } from './signals.ts';
+import { untilEnding } from './signals.ts';
 import { TUN_FLAGS, TunSession } from './tun-session.ts';
 
 const FLAGS: Flags = {
@@ -155,9 +155,8 @@ export function main(args: readonly string[]): Promise<number> {
       const { target, data } = plan;
       if (!plan.json)
         out.write(`PING ${target} (${target}) ${data.length}(${data.length + 28}) bytes of data.\n`);
-      void untilSignal(['SIGINT', 'SIGTERM'], () => process.stderr.write(pinger.closing())).then(() =>
-        pinger.stop(),
-      );
+      const report = (): void => void process.stderr.write(pinger.closing());
+      void untilEnding(['SIGINT', 'SIGTERM'], session.gone, report).then(() => pinger.stop());
       await pinger.run();
       const { transmitted, received, duplicates, errors, rtt } = pinger.report;
       const summary = { target, transmitted, received, duplicates, errors, rtt };

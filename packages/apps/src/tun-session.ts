@@ -46,6 +46,8 @@ export class TunSession {
   /** Address of the stack, and of the kernel on the other side. */
   readonly address: Prefix;
   readonly hostAddress: Prefix;
+  /** Fulfilled with one line when the device is gone for good. */
+  readonly gone: Promise<string>;
   private readonly capture: Capture | undefined;
   private netnsName: string | undefined = undefined;
 
@@ -72,10 +74,17 @@ export class TunSession {
       vnetHdr,
       offload: vnetHdr ? TUN_F_CSUM : 0,
     });
+    let tellGone: (text: string) => void = () => {};
+    this.gone = new Promise((resolve) => {
+      tellGone = resolve;
+    });
     this.link = new TunLink({
       device: this.device,
       pool: this.host.pool,
-      onEvent: ({ type, text }) => logger.info({ iface: this.device.name, type }, text),
+      onEvent: ({ type, text }) => {
+        logger.info({ iface: this.device.name, type }, text);
+        if (type === 'gone') tellGone(text);
+      },
     });
     this.face = this.stack.addLink(this.link, given.text('address'));
     this.stack.addRoute('0.0.0.0/0', this.face, gateway);

@@ -12,6 +12,8 @@ import { NodeEntropy } from './entropy.ts';
 
 const ROUNDS_PER_TURN = 16;
 const MS_PER_TURN = 1;
+/** The longest setInterval there is: it only keeps the process alive. */
+const HOLD_MS = 0x7fff_ffff;
 
 export interface HostOptions {
   /** Packet memory of all stacks of this host. */
@@ -46,6 +48,7 @@ export class Host {
   private timer: NodeJS.Timeout | undefined = undefined;
   private timerAtMs = 0;
   private references = 0;
+  private hold: NodeJS.Timeout | undefined = undefined;
 
   constructor(options: HostOptions = {}) {
     this.pool = new PacketPool(options.pool);
@@ -77,19 +80,18 @@ export class Host {
     for (const guest of [...this.guests]) this.remove(guest.stack);
     clearTimeout(this.timer);
     this.timer = undefined;
+    clearInterval(this.hold);
     if (this.immediate !== undefined) clearImmediate(this.immediate);
     this.immediate = undefined;
   }
 
-  /** Keeps the process alive as long as somebody wants that: sockets and devices that are ref'd. */
+  /** Keeps the process alive as long as somebody wants that: sockets that are open and ref'd. Timers alone do not. */
   ref(): void {
-    this.references++;
-    if (this.references === 1) this.timer?.ref();
+    if (this.references++ === 0) this.hold = setInterval(() => {}, HOLD_MS);
   }
 
   unref(): void {
-    this.references--;
-    if (this.references === 0) this.timer?.unref();
+    if (--this.references === 0) clearInterval(this.hold);
   }
 
   private wake(guest: Guest): void {
@@ -164,8 +166,7 @@ export class Host {
     if (this.timer !== undefined && this.timerAtMs === atMs) return;
     clearTimeout(this.timer);
     this.timerAtMs = atMs;
-    this.timer = setTimeout(() => this.timerFired(), wait);
-    if (this.references === 0) this.timer.unref();
+    this.timer = setTimeout(() => this.timerFired(), wait).unref();
   }
 
   private timerFired(): void {

@@ -37,7 +37,7 @@ export class Agenda {
 
   /** Lets everything happen that is due by `nowUs`. */
   run(nowUs: number): void {
-    while (this.nextUs <= nowUs) this.take().happen();
+    while (this.size > 0 && this.nextUs <= nowUs) this.take().happen();
   }
 
   private take(): Entry {

@@ -1,15 +1,15 @@
 // A world: stacks, wires between them, one clock, one seed. Nothing in it knows real time, so it runs as fast as it can.
 
+import { NEVER, type Options, Stack } from '@tunstack/stack';
 import { Prng } from '@tunstack/stack/base';
 import { PacketPool, type PoolLimits, type Tap } from '@tunstack/stack/contract';
-import { NEVER, type Options, Stack } from '@tunstack/stack';
 import { Agenda } from './agenda.ts';
 import { SimClock } from './clock.ts';
 import { SimEntropy } from './entropy.ts';
 import { Wire, type WireOptions } from './wire.ts';
 
 /** Pumps in a row without time passing: beyond it two stacks answer each other for ever. */
-const PUMPS_WITHOUT_TIME = 1_000_000;
+const PUMPS_WITHOUT_TIME = 100_000;
 
 export interface WorldOptions {
   /** Decides everything that is left to chance. */

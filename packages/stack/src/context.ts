@@ -31,7 +31,8 @@ export class Context {
     this.options = options;
     this.pool = pool;
     this.entropy = entropy;
-    this.events = new EventRing(options.udpSocketsMax + options.echoSocketsMax);
+    // Twice: what a drain marks waits for the next pump, and until then each socket may be closed and have a successor.
+    this.events = new EventRing(2 * (options.udpSocketsMax + options.echoSocketsMax));
     this.answers = new Fifo(options.answersMax);
   }
 

@@ -1,13 +1,13 @@
 // Where IP meets its transports: the one place that knows them all. ICMP | UDP, and the errors that go up and down.
 
+import { NONE } from './base/index-pool.ts';
+import type { Context } from './context.ts';
+import { C } from './contract/counters.ts';
 import type { Packet } from './contract/packet.ts';
 import { R } from './contract/reasons.ts';
-import type { Context } from './context.ts';
 import type { EchoSockets } from './icmp/echo-sockets.ts';
 import { ERROR_QUOTED, type IcmpEngine } from './icmp/engine.ts';
 import type { PathTable } from './ip/path.ts';
-import { NONE } from './base/index-pool.ts';
-import { C } from './contract/counters.ts';
 import type { Icmp4Errors } from './ip4/icmp-error.ts';
 import type { Upper } from './ip4/input.ts';
 import { PORT_UNREACHABLE, type UdpEngine } from './udp/engine.ts';

@@ -1,11 +1,11 @@
 // The pump: one turn of a stack. The order is fixed: receive batch, timers, events, drain, flush, next deadline.
 
 import { assert, CHECKS } from './base/assert.ts';
-import { diff } from './base/int.ts';
 import type { Deadlines } from './base/deadlines.ts';
 import { NONE } from './base/index-pool.ts';
-import type { Clock } from './contract/clock.ts';
+import { diff } from './base/int.ts';
 import type { Context } from './context.ts';
+import type { Clock } from './contract/clock.ts';
 import type { Interface } from './ip/interface.ts';
 
 /** No deadline: nothing will happen unless something arrives. */

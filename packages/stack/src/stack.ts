@@ -1,12 +1,12 @@
 // A stack: the composition of all layers, its configuration, and the sockets it gives.
 
 import { NONE } from './base/index-pool.ts';
+import { Context } from './context.ts';
 import type { Clock } from './contract/clock.ts';
 import type { Entropy } from './contract/entropy.ts';
 import type { Link } from './contract/link.ts';
 import { PacketPool } from './contract/packet-pool.ts';
 import type { Tap } from './contract/tap.ts';
-import { Context } from './context.ts';
 import { Deliver } from './deliver.ts';
 import { EchoSockets } from './icmp/echo-sockets.ts';
 import { IcmpEngine } from './icmp/engine.ts';
@@ -39,9 +39,9 @@ import {
   formatPrefix,
   isMulticast4,
   isThisNetwork4,
+  type Prefix,
   parseIp4,
   parsePrefix,
-  type Prefix,
   prefixMask,
 } from './wire/address.ts';
 

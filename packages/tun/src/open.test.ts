@@ -15,7 +15,7 @@ import {
   TUN_F_CSUM,
   TUN_F_TSO4,
 } from './open.ts';
-import { runHere, runIn } from './testing/command.ts';
+import { run, runHere, runIn } from './testing/command.ts';
 import { requireRoot, requireTun } from './testing/require-tun.ts';
 
 const open: OpenedDevice[] = [];
@@ -152,6 +152,20 @@ describe.skipIf(requireRoot())('openDevice in a namespace of ip netns', () => {
     });
   });
 
+  test('a macvtap opens by its own node, under its own name', async (context) => {
+    const steps = [
+      'ip link add v0 type veth peer name v1 && ip link set v0 up && ip link set v1 up',
+      'ip link add link v0 name mvt0 type macvtap mode bridge && ip link set mvt0 up',
+      'ip -o link show mvt0',
+    ];
+    const { code, stdout: shown } = await run(['ip', 'netns', 'exec', name, 'sh', '-ec', steps.join('\n')]);
+    if (code !== 0) context.skip('this kernel has no macvtap');
+    const path = `/dev/tap${Number.parseInt(shown, 10)}`;
+    const device = opened({ mode: 'tap', name: 'mvt0', path, netns: name, create: false });
+    expect(device).toMatchObject({ name: 'mvt0', mode: 'tap', up: true });
+    expect(shown).toContain(`link/ether ${device.hwaddr}`);
+  });
+
   test('create: false does not make a device', async () => {
     expect(failure({ mode: 'tun', name: 'nosuch0', netns: name, create: false })).toMatchObject({
       ...{ code: 'ENODEV', syscall: 'rtnetlink(RTM_GETLINK)', dev: 'nosuch0' },
@@ -169,15 +183,16 @@ describe.skipIf(requireRoot())('openDevice in a namespace of ip netns', () => {
     const device = opened({ mode: 'tun', netns: 'new', address: '10.7.0.1/24' });
     const alias = `${name}-alias`;
     symlinkSync('/proc/999999999/fd/3', `/run/netns/${alias}`);
-    linkNetns(device, alias);
     try {
+      linkNetns(device, alias);
       expect(await runHere('ip', 'netns', 'exec', alias, 'ip', '-br', 'addr')).toContain('10.7.0.1/24');
       expect(() => linkNetns(device, alias)).toThrow(/EEXIST/);
-    } finally {
       unlinkNetns(alias);
+      expect(existsSync(`/run/netns/${alias}`)).toBe(false);
+      unlinkNetns(alias);
+    } finally {
+      rmSync(`/run/netns/${alias}`, { force: true });
     }
-    expect(existsSync(`/run/netns/${alias}`)).toBe(false);
-    unlinkNetns(alias);
   });
 });
 

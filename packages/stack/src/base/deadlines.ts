@@ -6,8 +6,8 @@
 // Why a heap and not a timing wheel: docs/decisions/0003-deadlines-heap.md.
 
 import { assert, CHECKS } from './assert.ts';
-import { diff } from './int.ts';
 import { NONE } from './index-pool.ts';
+import { diff } from './int.ts';
 
 /** One deadline per row; rows are small integers, as an IndexPool hands them out. */
 export class Deadlines {

@@ -51,12 +51,15 @@ test.prop([fc.integer(), fc.integer({ min: 1, max: 2 ** 31 })])('below(n) lies i
   }
 });
 
-test.prop([fc.integer(), fc.double({ min: 0, max: 1, noNaN: true })])('chance draws one number whatever it answers', (seed, p) => {
-  const [drawn, skipped] = [new Prng(seed), new Prng(seed)];
-  drawn.chance(p);
-  skipped.int32();
-  expect(drawn.int32()).toBe(skipped.int32());
-});
+test.prop([fc.integer(), fc.double({ min: 0, max: 1, noNaN: true })])(
+  'chance draws one number whatever it answers',
+  (seed, p) => {
+    const [drawn, skipped] = [new Prng(seed), new Prng(seed)];
+    drawn.chance(p);
+    skipped.int32();
+    expect(drawn.int32()).toBe(skipped.int32());
+  },
+);
 
 test('chance(0) is never and chance(1) is always', () => {
   const prng = new Prng(5);

@@ -1,11 +1,11 @@
 // Echo sockets: the asking side of ping. A socket has an identifier, as a UDP socket has a port (Linux's ping sockets).
 
+import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import * as errno from '../contract/errno.ts';
 import { EVENT_ERROR, type EventTarget } from '../contract/events.ts';
 import { copyOctets, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
-import type { Context } from '../context.ts';
 import { DatagramEndpoint, type DatagramOutput, DatagramQueues } from '../ip/datagrams.ts';
 import type { Path, PathTable } from '../ip/path.ts';
 import { wr16 } from '../wire/bytes.ts';
@@ -47,11 +47,11 @@ export class EchoSockets {
 
   /** A socket with this identifier (0: a random free one), or EADDRINUSE, EMFILE. */
   open(target: EventTarget, id: number): EchoEndpoint | number {
+    if (this.byId.size >= Math.min(this.context.options.echoSocketsMax, 0xffff)) return errno.EMFILE;
     let chosen = id;
     while (chosen === 0 || (id === 0 && this.byId.has(chosen)))
       chosen = this.context.entropy.int32() & 0xffff;
     if (this.byId.has(chosen)) return errno.EADDRINUSE;
-    if (this.byId.size >= this.context.options.echoSocketsMax) return errno.EMFILE;
     const { udpReceiveBytes, udpSendBytes, ttl } = this.context.options;
     const endpoint = new EchoEndpoint(target, this.queues, udpReceiveBytes, udpSendBytes, ttl);
     endpoint.localPort = chosen;

@@ -16,26 +16,34 @@ test.prop([word16, word16, data, fc.constantFrom(0, 0, 3)])(
   'a reply carries identifier, sequence number, code and data of its request, and a right checksum',
   (word4, word6, payload, code) => {
     const bench = stackWith();
-    const replies = bench.exchange(icmpFrame({ word4, word6, code, ttl: 1, tos: 0x28, id: 77, flags: 0x4000 }, payload));
+    const replies = bench.exchange(
+      icmpFrame({ word4, word6, code, ttl: 1, tos: 0x28, id: 77, flags: 0x4000 }, payload),
+    );
     expect(replies).toHaveLength(1);
     const [reply] = replies;
     expect([reply.type, reply.code, reply.word4, reply.word6]).toEqual([0, code, word4, word6]);
     expect(reply.payload).toEqual(payload);
-    expect([reply.src, reply.dst, reply.ttl, reply.tos, reply.header]).toEqual(['10.0.0.2', '10.0.0.1', 64, 0x28, 20]);
+    expect([reply.src, reply.dst, reply.ttl, reply.tos, reply.header]).toEqual([
+      '10.0.0.2',
+      '10.0.0.1',
+      64,
+      0x28,
+      20,
+    ]);
     expect([reply.id, reply.flags]).toEqual([77, 0x4000]);
     expect(bench.pool.inUse).toBe(0);
   },
 );
 
-test.prop([fc.array(fc.constantFrom(0, 1), { minLength: 1, maxLength: 40 }), fc.uint8Array({ maxLength: 100 })])(
-  'options of a request are stripped from its reply',
-  (options, payload) => {
-    const bench = stackWith();
-    const [reply] = bench.exchange(icmpFrame({ options }, payload));
-    expect([reply.header, reply.total]).toEqual([20, 28 + payload.length]);
-    expect(reply.payload).toEqual(payload);
-  },
-);
+test.prop([
+  fc.array(fc.constantFrom(0, 1), { minLength: 1, maxLength: 40 }),
+  fc.uint8Array({ maxLength: 100 }),
+])('options of a request are stripped from its reply', (options, payload) => {
+  const bench = stackWith();
+  const [reply] = bench.exchange(icmpFrame({ options }, payload));
+  expect([reply.header, reply.total]).toEqual([20, 28 + payload.length]);
+  expect(reply.payload).toEqual(payload);
+});
 
 test('the reply of which all octets are zero has a checksum that holds', () => {
   const bench = stackWith();

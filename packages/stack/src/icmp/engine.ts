@@ -1,9 +1,9 @@
 // ICMP for IPv4: RFC 792, RFC 1122 3.2.2. Answers echo requests, gives replies to echo sockets, reads errors.
 
+import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
-import type { Context } from '../context.ts';
 import { turnRound } from '../ip4/turn-round.ts';
 import { wr16 } from '../wire/bytes.ts';
 import { fold, updateChecksum } from '../wire/checksum.ts';

@@ -2,10 +2,10 @@
 
 import { expect, test } from 'vitest';
 import type { ReasonName } from '../contract/reasons.ts';
-import type { EchoError } from './echo-sockets.ts';
 import type { UdpSocket } from '../socket/udp-socket.ts';
 import { type Bench, icmpFrame, ip4Frame, octets, stackWith, udpFrame } from '../testing/index.ts';
 import { wr16 } from '../wire/bytes.ts';
+import type { EchoError } from './echo-sockets.ts';
 
 const NONE = new Uint8Array(0);
 
@@ -53,7 +53,10 @@ function sockets(): Sockets {
   connected.connect('10.0.0.1', 9);
   const wild = bench.stack.udpSocket({ error: (_, e) => heard.push(`wild ${e.code}`) });
   wild.bind('0.0.0.0', 6000);
-  bench.stack.echoSocket({ error: (_, e) => heard.push(`echo ${e.type} ${e.code} ${e.sequence} ${e.mtu}`) }, 77);
+  bench.stack.echoSocket(
+    { error: (_, e) => heard.push(`echo ${e.type} ${e.code} ${e.sequence} ${e.mtu}`) },
+    77,
+  );
   return { ...bench, connected, wild, heard };
 }
 
@@ -71,11 +74,27 @@ const bad: readonly (readonly [string, ReasonName, Uint8Array])[] = [
   ['a quoted later fragment', 'ICMP_BAD_QUOTE', error(quoted({ flags: 1 }))],
   ['a quote of somebody else’s datagram', 'ICMP_QUOTE_NOT_OURS', error(quoted({ src: '10.0.0.3' }))],
   ['a quoted port that nobody has', 'ICMP_QUOTE_UNKNOWN', error(quoted({ sport: 5001 }))],
-  ['a quoted peer that the socket is not connected to', 'ICMP_QUOTE_UNKNOWN', error(quoted({ dst: '10.0.0.9' }))],
-  ['a quoted peer port that the socket is not connected to', 'ICMP_QUOTE_UNKNOWN', error(quoted({ dport: 10 }))],
+  [
+    'a quoted peer that the socket is not connected to',
+    'ICMP_QUOTE_UNKNOWN',
+    error(quoted({ dst: '10.0.0.9' })),
+  ],
+  [
+    'a quoted peer port that the socket is not connected to',
+    'ICMP_QUOTE_UNKNOWN',
+    error(quoted({ dport: 10 })),
+  ],
   ['a quote of TCP', 'ICMP_QUOTE_UNKNOWN', error(withOctet(quoted(), 9, 6))],
-  ['an error about an ICMP error', 'ICMP_QUOTE_UNKNOWN', error(icmpFrame({ src: '10.0.0.2', dst: '10.0.0.1', type: 3, word4: 77 }, octets(8)))],
-  ['an error about an echo reply', 'ICMP_QUOTE_UNKNOWN', error(icmpFrame({ src: '10.0.0.2', dst: '10.0.0.1', type: 0, word4: 77 }, octets(8)))],
+  [
+    'an error about an ICMP error',
+    'ICMP_QUOTE_UNKNOWN',
+    error(icmpFrame({ src: '10.0.0.2', dst: '10.0.0.1', type: 3, word4: 77 }, octets(8))),
+  ],
+  [
+    'an error about an echo reply',
+    'ICMP_QUOTE_UNKNOWN',
+    error(icmpFrame({ src: '10.0.0.2', dst: '10.0.0.1', type: 0, word4: 77 }, octets(8))),
+  ],
 ];
 
 test.each(bad)('an error with %s changes nothing: %s', (_what, reason, frame) => {
@@ -155,7 +174,10 @@ test('errors wait for an echo socket up to its limit', () => {
 test('an echo socket that was closed before its turn hears nothing', () => {
   const bench = stackWith();
   const heard: string[] = [];
-  const second = bench.stack.echoSocket({ error: () => heard.push('closed socket'), readable: () => heard.push('r') }, 78);
+  const second = bench.stack.echoSocket(
+    { error: () => heard.push('closed socket'), readable: () => heard.push('r') },
+    78,
+  );
   bench.stack.echoSocket({ error: () => second.close() }, 77);
   const about = (word4: number): Uint8Array =>
     error(icmpFrame({ src: '10.0.0.2', dst: '10.0.0.1', word4 }, octets(8)));

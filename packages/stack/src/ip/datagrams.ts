@@ -2,12 +2,12 @@
 // the drain. Queues are counted in octets, as SO_RCVBUF and SO_SNDBUF are.
 
 import { Fifo } from '../base/fifo.ts';
+import type { Context } from '../context.ts';
 import { EAGAIN, ENOBUFS, OK } from '../contract/errno.ts';
 import { EVENT_READABLE, EVENT_WRITABLE, type EventTarget } from '../contract/events.ts';
 import { FULL } from '../contract/link.ts';
 import { PACKET_LENT, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
-import type { Context } from '../context.ts';
 import type { Sender } from './interface.ts';
 import type { Path, PathTable } from './path.ts';
 

@@ -1,11 +1,11 @@
 // An interface: a link that a stack stands on, with a place in its tables. All packets pass `receive` and `transmit` here.
 
 import { Fifo } from '../base/fifo.ts';
-import { type Link, type LinkUser, FULL, TAKEN } from '../contract/link.ts';
+import type { Context } from '../context.ts';
+import { FULL, type Link, type LinkUser, TAKEN } from '../contract/link.ts';
 import type { Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import { DIRECTION_IN, DIRECTION_OUT } from '../contract/tap.ts';
-import type { Context } from '../context.ts';
 import type { Prefix } from '../wire/address.ts';
 
 /** What takes packets from an interface: IP input, or the Ethernet layer. */
@@ -78,9 +78,18 @@ export class Interface implements LinkUser {
       context.drop(packet, R.LINK_DOWN);
       return TAKEN;
     }
-    if (link.room === 0) return FULL;
+    if (this.refuses(packet)) return FULL;
     if (context.tap !== undefined) context.tap.packet(packet, DIRECTION_OUT, this.id, context.nowUs);
     return link.transmit(packet);
+  }
+
+  /**
+   * True when the link takes nothing now. It is asked with the packet, which FULL leaves as it is: only a link that has
+   * answered FULL calls `ready` when there is room again.
+   */
+  refuses(packet: Packet): boolean {
+    const { link } = this;
+    return link.up && link.room === 0 && link.transmit(packet) === FULL;
   }
 
   /** The sender got FULL: it hears once when there is room. */

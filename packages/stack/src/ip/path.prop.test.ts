@@ -3,8 +3,8 @@
 import { fc, test } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { NONE } from '../base/index-pool.ts';
-import { PacketPool } from '../contract/packet-pool.ts';
 import { Context } from '../context.ts';
+import { PacketPool } from '../contract/packet-pool.ts';
 import { DEFAULT_OPTIONS } from '../options.ts';
 import { SeededEntropy } from '../testing/seeded-entropy.ts';
 import { PathTable } from './path.ts';

@@ -1,13 +1,13 @@
 // The table of paths: holding and letting go, the idle cache, refreshing, learned MTUs.
 
 import { beforeEach, expect, test } from 'vitest';
-import { PacketPool } from '../contract/packet-pool.ts';
+import { NONE } from '../base/index-pool.ts';
 import { Context } from '../context.ts';
+import { PacketPool } from '../contract/packet-pool.ts';
 import { DEFAULT_OPTIONS, type Options } from '../options.ts';
 import { type FakeFace, fakeFace } from '../testing/fake-face.ts';
 import { ip } from '../testing/frames.ts';
 import { SeededEntropy } from '../testing/seeded-entropy.ts';
-import { NONE } from '../base/index-pool.ts';
 import { type Path, PathTable } from './path.ts';
 import { ROUTE_LOCAL, ROUTE_UNICAST, type Route, RouteTable } from './route-table.ts';
 
@@ -30,7 +30,14 @@ function make(options: Partial<Options> = {}): void {
 }
 
 function route(prefix: string, length: number, fake: FakeFace, gateway = '10.0.0.1'): Route {
-  return { type: ROUTE_UNICAST, prefix: ip(prefix), length, face: fake.face, gateway: ip(gateway), source: 0 };
+  return {
+    type: ROUTE_UNICAST,
+    prefix: ip(prefix),
+    length,
+    face: fake.face,
+    gateway: ip(gateway),
+    source: 0,
+  };
 }
 
 function acquired(remote: number): Path {

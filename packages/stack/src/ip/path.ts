@@ -3,14 +3,14 @@
 //   held       somebody called `acquire`: a connected socket, a datagram in a send queue
 //   idle       nobody holds it; kept as a cache, least recently used goes first
 
+import { assert } from '../base/assert.ts';
 import { Deadlines } from '../base/deadlines.ts';
 import { FlowTable } from '../base/flow-table.ts';
 import { IndexPool, NONE } from '../base/index-pool.ts';
-import { assert } from '../base/assert.ts';
 import type { Context } from '../context.ts';
-import type { Interface } from './interface.ts';
-import { type Route, ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_UNICAST, type RouteTable } from './route-table.ts';
 import { isLoopback4, isThisNetwork4, isValidSource4 } from '../wire/address.ts';
+import type { Interface } from './interface.ts';
+import { ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_UNICAST, type Route, type RouteTable } from './route-table.ts';
 import { selectSource } from './source-address.ts';
 
 /** One pair of addresses. A pooled record: its id may serve another pair once it is released. */

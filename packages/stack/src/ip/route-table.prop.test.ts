@@ -2,8 +2,8 @@
 
 import { fc, test } from '@fast-check/vitest';
 import { expect } from 'vitest';
-import { prefixMask } from '../wire/address.ts';
 import { fakeFace } from '../testing/fake-face.ts';
+import { prefixMask } from '../wire/address.ts';
 import { networkOf, ROUTE_UNICAST, type Route, RouteTable } from './route-table.ts';
 
 const { face } = fakeFace();
@@ -55,7 +55,11 @@ test.prop([fc.array(step, { maxLength: 60 }), fc.array(fc.oneof(address, fc.inte
 
 test('a table takes routes up to its limit, and again after one went', () => {
   const table = new RouteTable(2);
-  expect([table.add(route(1, 32)), table.add(route(2, 32)), table.add(route(3, 32))]).toEqual([true, true, false]);
+  expect([table.add(route(1, 32)), table.add(route(2, 32)), table.add(route(3, 32))]).toEqual([
+    true,
+    true,
+    false,
+  ]);
   table.removeWhere((one) => one.prefix === 1);
   expect(table.add(route(3, 32))).toBe(true);
   expect(table.lookup(1)).toBeUndefined();

@@ -1,9 +1,9 @@
 // Which address speaks: RFC 1122 3.3.4.3.
 
 import { expect, test } from 'vitest';
-import { parsePrefix, type Prefix } from '../wire/address.ts';
 import { fakeFace } from '../testing/fake-face.ts';
 import { ip } from '../testing/frames.ts';
+import { type Prefix, parsePrefix } from '../wire/address.ts';
 import { ROUTE_UNICAST, type Route } from './route-table.ts';
 import { selectSource } from './source-address.ts';
 

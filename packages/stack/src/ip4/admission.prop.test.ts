@@ -37,7 +37,12 @@ test.prop([fc.constantFrom(...addresses), fc.constantFrom(...addresses), fc.cons
   const before = { ...known.stack.stats.drops() };
   stranger.exchange(icmpFrame({ src, dst }, octets(8)));
   known.exchange(icmpFrame({ src, dst }, octets(8)));
-  for (const name of ['IP_MARTIAN_SOURCE', 'IP_MARTIAN_DESTINATION', 'IP_NOT_LOCAL', 'IP_BROADCAST'] as const) {
+  for (const name of [
+    'IP_MARTIAN_SOURCE',
+    'IP_MARTIAN_DESTINATION',
+    'IP_NOT_LOCAL',
+    'IP_BROADCAST',
+  ] as const) {
     expect(known.stack.stats.reason(name) - (before[name] ?? 0)).toBe(stranger.stack.stats.reason(name));
   }
 });

@@ -1,9 +1,9 @@
 // About what no error is ever sent: RFC 1122 3.2.2, RFC 1812 4.3.2.7.
 
 import { expect, test } from 'vitest';
+import { Context } from '../context.ts';
 import { PacketPool } from '../contract/packet-pool.ts';
 import { R } from '../contract/reasons.ts';
-import { Context } from '../context.ts';
 import { DEFAULT_OPTIONS } from '../options.ts';
 import { icmpFrame, ip4Frame, octets, SeededEntropy, udpFrame } from '../testing/index.ts';
 import { Icmp4Errors } from './icmp-error.ts';
@@ -20,7 +20,8 @@ function errorsAbout(frame: Uint8Array): number {
   packet.network = packet.head;
   errors.send(packet, 3, 2, 0, R.IP_UNKNOWN_PROTOCOL);
   const sent = context.answers.size;
-  for (let answer = context.answers.shift(); answer !== undefined; answer = context.answers.shift()) answer.release();
+  for (let answer = context.answers.shift(); answer !== undefined; answer = context.answers.shift())
+    answer.release();
   expect(pool.inUse).toBe(0);
   expect(context.stats.reason('IP_UNKNOWN_PROTOCOL')).toBe(1);
   return sent;

@@ -1,10 +1,11 @@
 // ICMP errors we send: whom one may tell (RFC 1122 3.2.2, RFC 1812 4.3.2.7), how much is quoted, how often.
 
+import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { CHECKSUM_NONE, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
-import type { Context } from '../context.ts';
 import { isValidSource4 } from '../wire/address.ts';
+import { wr16 } from '../wire/bytes.ts';
 import { complement } from '../wire/checksum.ts';
 import { ICMP_DEST_UNREACHABLE, ICMP_HEADER, isIcmpError, writeIcmp } from '../wire/icmpv4.ts';
 import {
@@ -16,7 +17,6 @@ import {
   PROTO_ICMP,
   writeIpv4,
 } from '../wire/ipv4.ts';
-import { wr16 } from '../wire/bytes.ts';
 import { IcmpRate } from './icmp-rate.ts';
 import type { Identification } from './identification.ts';
 

@@ -1,8 +1,8 @@
 // How many ICMP errors we send: a bucket for the whole stack and one per target (RFC 1812 4.3.2.8, Linux's two limits).
 
 import { diff } from '../base/int.ts';
-import { R } from '../contract/reasons.ts';
 import type { Context } from '../context.ts';
+import { R } from '../contract/reasons.ts';
 
 const ALLOWED = -1;
 

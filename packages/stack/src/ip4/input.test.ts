@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ACCEPT, DROP, INPUT, PREROUTING, REPEAT, STOLEN } from '../contract/hook.ts';
 import type { Packet } from '../contract/packet.ts';
 import type { ReasonName } from '../contract/reasons.ts';
-import { icmpFrame, ip4Frame, octets, type Bench, stackWith, udpFrame } from '../testing/index.ts';
+import { type Bench, icmpFrame, ip4Frame, octets, stackWith, udpFrame } from '../testing/index.ts';
 import { wr16 } from '../wire/bytes.ts';
 import { setIpv4Checksum } from '../wire/ipv4.ts';
 
@@ -35,9 +35,17 @@ const rows: readonly (readonly [string, ReasonName, Uint8Array])[] = [
   ['an option of length 0', 'IP_BAD_OPTIONS', icmpFrame({ options: [7, 0, 0, 0] }, octets(8))],
   ['an option of length 1', 'IP_BAD_OPTIONS', icmpFrame({ options: [1, 1, 7, 1] }, octets(8))],
   ['an option past the end', 'IP_BAD_OPTIONS', icmpFrame({ options: [7, 5, 4, 0] }, octets(8))],
-  ['an option whose length is past the end', 'IP_BAD_OPTIONS', icmpFrame({ options: [1, 1, 1, 7] }, octets(8))],
+  [
+    'an option whose length is past the end',
+    'IP_BAD_OPTIONS',
+    icmpFrame({ options: [1, 1, 1, 7] }, octets(8)),
+  ],
   ['a loose source route', 'IP_SOURCE_ROUTE', icmpFrame({ options: [131, 7, 4, 10, 0, 0, 9] }, octets(8))],
-  ['a strict source route', 'IP_SOURCE_ROUTE', icmpFrame({ options: [1, 137, 7, 4, 10, 0, 0, 9] }, octets(8))],
+  [
+    'a strict source route',
+    'IP_SOURCE_ROUTE',
+    icmpFrame({ options: [1, 137, 7, 4, 10, 0, 0, 9] }, octets(8)),
+  ],
   ['source 0.0.0.0', 'IP_MARTIAN_SOURCE', icmpFrame({ src: '0.0.0.0' }, octets(8))],
   ['source 0.1.2.3', 'IP_MARTIAN_SOURCE', icmpFrame({ src: '0.1.2.3' }, octets(8))],
   ['source 127.0.0.1 by a wire', 'IP_MARTIAN_SOURCE', icmpFrame({ src: '127.0.0.1' }, octets(8))],
@@ -45,8 +53,16 @@ const rows: readonly (readonly [string, ReasonName, Uint8Array])[] = [
   ['a reserved source', 'IP_MARTIAN_SOURCE', icmpFrame({ src: '240.0.0.1' }, octets(8))],
   ['source 255.255.255.255', 'IP_MARTIAN_SOURCE', icmpFrame({ src: '255.255.255.255' }, octets(8))],
   ['our own address as source (land)', 'IP_MARTIAN_SOURCE', icmpFrame({ src: '10.0.0.2' }, octets(8))],
-  ['the broadcast of our network as source', 'IP_MARTIAN_SOURCE', icmpFrame({ src: '10.0.0.255' }, octets(8))],
-  ['the all-zeros form of our network as source', 'IP_MARTIAN_SOURCE', icmpFrame({ src: '10.0.0.0' }, octets(8))],
+  [
+    'the broadcast of our network as source',
+    'IP_MARTIAN_SOURCE',
+    icmpFrame({ src: '10.0.0.255' }, octets(8)),
+  ],
+  [
+    'the all-zeros form of our network as source',
+    'IP_MARTIAN_SOURCE',
+    icmpFrame({ src: '10.0.0.0' }, octets(8)),
+  ],
   ['destination 127.0.0.1 by a wire', 'IP_MARTIAN_DESTINATION', icmpFrame({ dst: '127.0.0.1' }, octets(8))],
   ['destination 0.0.0.0', 'IP_MARTIAN_DESTINATION', icmpFrame({ dst: '0.0.0.0' }, octets(8))],
   ['somebody else', 'IP_NOT_LOCAL', icmpFrame({ dst: '10.0.0.3' }, octets(8))],

@@ -1,11 +1,11 @@
 // IPv4 input: RFC 791 3.2, RFC 1122 3.2.1. Checks the datagram, decides whether it is for us, hands it to transport.
 
 import { NONE } from '../base/index-pool.ts';
+import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { ACCEPT, DROP, INPUT, PREROUTING } from '../contract/hook.ts';
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
-import type { Context } from '../context.ts';
 import type { Hooks } from '../ip/hooks.ts';
 import type { Interface, PacketInput } from '../ip/interface.ts';
 import type { PathTable } from '../ip/path.ts';

@@ -119,7 +119,11 @@ test('an answer to a source that no route leads to is NO_ROUTE', () => {
 test('an answer that a full link refuses is dropped and counted, once each', () => {
   const bench = stackWith();
   bench.link.room = 1;
-  const answers = bench.exchange(icmpFrame({}, octets(8)), icmpFrame({}, octets(8)), icmpFrame({}, octets(8)));
+  const answers = bench.exchange(
+    icmpFrame({}, octets(8)),
+    icmpFrame({}, octets(8)),
+    icmpFrame({}, octets(8)),
+  );
   expect(answers).toHaveLength(1);
   expect(bench.stack.stats.drops()).toEqual({ LINK_FULL: 2 });
   expect(bench.pool.inUse).toBe(0);
@@ -215,5 +219,10 @@ test('a reply finds its way when the asker came with options and padding', () =>
     })
     .bind('0.0.0.0', 7);
   const [answer] = bench.exchange(udpFrame({ options: [1, 1, 1, 1], tos: 0x10 }, octets(5)));
-  expect([answer.header, answer.sport, answer.dport, [...answer.payload]]).toEqual([20, 7, 4000, [0, 1, 2, 3, 4]]);
+  expect([answer.header, answer.sport, answer.dport, [...answer.payload]]).toEqual([
+    20,
+    7,
+    4000,
+    [0, 1, 2, 3, 4],
+  ]);
 });

@@ -1,12 +1,12 @@
 // IPv4 output: the one place of this layer that sends. Writes the header, runs the hooks, hands the packet to its link.
 
 import { assert, CHECKS } from '../base/assert.ts';
+import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { ACCEPT, DROP, OUTPUT, POSTROUTING } from '../contract/hook.ts';
 import { FEATURE_CHECKSUM, FULL, TAKEN } from '../contract/link.ts';
 import { CHECKSUM_PARTIAL, GSO_NONE, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
-import type { Context } from '../context.ts';
 import type { Hooks } from '../ip/hooks.ts';
 import type { Interface } from '../ip/interface.ts';
 import type { Path, PathTable } from '../ip/path.ts';
@@ -39,7 +39,7 @@ export class Ip4Output {
       return TAKEN;
     }
     const { face } = path;
-    if (face.link.up && face.link.room === 0) return FULL;
+    if (face.refuses(packet)) return FULL;
     if (packet.length + IPV4_MIN_HEADER > path.pmtu && packet.gsoType === GSO_NONE) {
       this.context.drop(packet, R.TOO_BIG);
       return TAKEN;

@@ -45,7 +45,8 @@ export class Loopback implements Link {
       const packet = this.queue.shift() as Packet;
       this.counters.rxPackets++;
       this.counters.rxBytes += packet.length;
-      this.user?.receive(packet);
+      if (this.user === undefined) packet.release();
+      else this.user.receive(packet);
     }
     return count;
   }

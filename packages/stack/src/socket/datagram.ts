@@ -2,8 +2,8 @@
 
 import type { Packet } from '../contract/packet.ts';
 import { formatIp4 } from '../wire/address.ts';
-import { ipv4Source, ipv4Ttl } from '../wire/ipv4.ts';
 import { icmpSequence } from '../wire/icmpv4.ts';
+import { ipv4Source, ipv4Ttl } from '../wire/ipv4.ts';
 import { udpSourcePort } from '../wire/udp.ts';
 
 /**

@@ -1,7 +1,7 @@
 // An echo socket of a stack: sends ICMP echo requests, hears the replies and the errors about them. The asking side of ping.
 
-import { EVENT_ERROR, EVENT_READABLE, type EventTarget } from '../contract/events.ts';
 import { EAGAIN, EBADF, OK } from '../contract/errno.ts';
+import { EVENT_ERROR, EVENT_READABLE, type EventTarget } from '../contract/events.ts';
 import type { EchoEndpoint, EchoError, EchoSockets } from '../icmp/echo-sockets.ts';
 import { formatIp4 } from '../wire/address.ts';
 import { Datagram } from './datagram.ts';

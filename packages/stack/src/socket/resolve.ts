@@ -1,6 +1,6 @@
 // From an address as text to a held path: the only place where sockets meet addresses.
 
-import { EADDRNOTAVAIL, EINVAL, ENETUNREACH, ENOBUFS, EACCES } from '../contract/errno.ts';
+import { EACCES, EADDRNOTAVAIL, EINVAL, ENETUNREACH, ENOBUFS } from '../contract/errno.ts';
 import type { Path, PathTable } from '../ip/path.ts';
 import { ROUTE_BROADCAST, ROUTE_LOCAL, type RouteTable } from '../ip/route-table.ts';
 import { isLoopback4, isMulticast4, parseIp4 } from '../wire/address.ts';
@@ -29,9 +29,9 @@ export class Resolver {
     return word === undefined ? EINVAL : this.remoteWord(word, bound);
   }
 
-  /** True when routes and addresses are as they were when the path was looked up. */
-  isCurrent(path: Path): boolean {
-    return path.generation === this.routes.generation;
+  /** Goes up when routes or addresses change: what was found under an older one is looked up again. */
+  get generation(): number {
+    return this.routes.generation;
   }
 
   remoteWord(word: number, bound: Path | undefined): Path | number {

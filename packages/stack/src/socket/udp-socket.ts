@@ -1,8 +1,8 @@
 // A UDP socket of a stack: verbs that mark, one handler that hears. packages/node makes Node's dgram.Socket of it.
 
-import { EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE, type EventTarget } from '../contract/events.ts';
-import { EAGAIN, EBADF, EDESTADDRREQ, EISCONN, ENOTCONN, OK } from '../contract/errno.ts';
 import type { Context } from '../context.ts';
+import { EAGAIN, EBADF, EDESTADDRREQ, EISCONN, ENOTCONN, OK } from '../contract/errno.ts';
+import { EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE, type EventTarget } from '../contract/events.ts';
 import type { DatagramEndpoint } from '../ip/datagrams.ts';
 import type { Path } from '../ip/path.ts';
 import type { UdpEngine } from '../udp/engine.ts';
@@ -52,6 +52,7 @@ export class UdpSocket implements EventTarget {
   /** The path of the last unconnected send: replies to one peer need no look-up each. */
   private last: Path | undefined = undefined;
   private lastAddress: string | number = 0;
+  private lastGeneration = 0;
 
   constructor(host: SocketHost, engine: UdpEngine, handler: UdpHandler) {
     this.host = host;
@@ -221,14 +222,21 @@ export class UdpSocket implements EventTarget {
 
   private pathTo(address: string | number, port: number): Path {
     const { resolver } = this.host;
-    if (this.last !== undefined && this.lastAddress === address && resolver.isCurrent(this.last)) return this.last;
+    if (
+      this.last !== undefined &&
+      this.lastAddress === address &&
+      this.lastGeneration === resolver.generation
+    )
+      return this.last;
     const { bound } = this.endpoint;
-    const found = typeof address === 'number' ? resolver.remoteWord(address, bound) : resolver.remote(address, bound);
+    const found =
+      typeof address === 'number' ? resolver.remoteWord(address, bound) : resolver.remote(address, bound);
     const text = typeof address === 'number' ? formatIp4(address) : address;
     const path = this.resolved(found, 'sendto', text, port);
     this.forgetLast();
     this.last = path;
     this.lastAddress = address;
+    this.lastGeneration = resolver.generation;
     return path;
   }
 

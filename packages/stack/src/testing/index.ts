@@ -2,16 +2,16 @@
 export { type Collected, collect } from './collect.ts';
 export { type FakeFace, fakeFace } from './fake-face.ts';
 export {
-  icmpFrame,
   type IcmpFields,
+  type Ip4Fields,
+  icmpFrame,
   ip,
   ip4Frame,
-  type Ip4Fields,
   octets,
   PEER,
-  udpFrame,
   type UdpFields,
   US,
+  udpFrame,
 } from './frames.ts';
 export { ManualClock } from './manual-clock.ts';
 export { type ReadFrame, readFrame } from './read-frame.ts';

@@ -5,8 +5,8 @@ import type { Interface } from '../ip/interface.ts';
 import type { Options } from '../options.ts';
 import { Stack } from '../stack.ts';
 import { ManualClock } from './manual-clock.ts';
-import { SeededEntropy } from './seeded-entropy.ts';
 import { type ReadFrame, readFrame } from './read-frame.ts';
+import { SeededEntropy } from './seeded-entropy.ts';
 import { type Marks, TestLink } from './test-link.ts';
 
 export interface Bench {
@@ -39,12 +39,11 @@ export function stackWith(config: BenchOptions = {}): Bench {
   const stack = new Stack({ clock, pool, entropy: new SeededEntropy(seed), options });
   let wakes = 0;
   let asked = false;
-  stack.attachHost({
-    wake() {
-      wakes++;
-      asked = true;
-    },
-  });
+  const wake = (): void => {
+    wakes++;
+    asked = true;
+  };
+  stack.attachHost({ wake, wakeNow: wake });
   const link = new TestLink(pool);
   link.mtu = mtu;
   const face = stack.addLink(link, address);

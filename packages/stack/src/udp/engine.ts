@@ -2,12 +2,12 @@
 
 import { FlowTable } from '../base/flow-table.ts';
 import { NONE } from '../base/index-pool.ts';
+import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import * as errno from '../contract/errno.ts';
 import { EVENT_ERROR, type EventTarget } from '../contract/events.ts';
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, copyOctets, GSO_NONE, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
-import type { Context } from '../context.ts';
 import { DatagramEndpoint, type DatagramOutput, DatagramQueues } from '../ip/datagrams.ts';
 import type { Path, PathTable } from '../ip/path.ts';
 import { fold } from '../wire/checksum.ts';
@@ -77,7 +77,13 @@ export class UdpEngine {
   /** Connects a bound socket: it hears only this peer, and of errors. The socket takes over the hold on the path. */
   connect(endpoint: DatagramEndpoint, path: Path, remotePort: number): number {
     const key = (endpoint.localPort << 16) | remotePort;
-    if (this.byPath.get(path.id, key) !== NONE) return errno.EADDRINUSE;
+    const holder = this.byPath.get(path.id, key);
+    if (holder !== NONE) {
+      if (this.endpoints[holder] !== endpoint) return errno.EADDRINUSE;
+      // Connected to this peer already: the hold it has is enough.
+      this.paths.release(path);
+      return errno.OK;
+    }
     this.disconnect(endpoint);
     const row = this.unregister(endpoint);
     endpoint.connected = path;

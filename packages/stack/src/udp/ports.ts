@@ -1,8 +1,8 @@
 // Who has which UDP port: one row per bound socket. Binding rules without SO_REUSEADDR; ephemeral ports by RFC 6056.
 
 import { IndexPool, NONE } from '../base/index-pool.ts';
-import { EADDRINUSE, EMFILE } from '../contract/errno.ts';
 import type { Context } from '../context.ts';
+import { EADDRINUSE, EMFILE } from '../contract/errno.ts';
 
 /** Random probes for a free port before a search in order (RFC 6056 3.3.1, then 3.3.2's fallback). */
 const RANDOM_PROBES = 32;

@@ -22,9 +22,12 @@ describe('text', () => {
     expect(parseIp4(formatIp4(address))).toBe(address);
   });
 
-  property.prop([word, fc.nat({ max: 32 })])('a prefix survives the way to text and back', (address, length) => {
-    expect(parsePrefix(formatPrefix({ address, length }))).toEqual({ address, length });
-  });
+  property.prop([word, fc.nat({ max: 32 })])(
+    'a prefix survives the way to text and back',
+    (address, length) => {
+      expect(parsePrefix(formatPrefix({ address, length }))).toEqual({ address, length });
+    },
+  );
 
   property.prop([fc.ipV4()])('all dotted decimals parse, and print the same', (text) => {
     expect(formatIp4(parseIp4(text)!)).toBe(text);
@@ -67,12 +70,18 @@ describe('text', () => {
     expect(parseIp4(text)).toBeUndefined();
   });
 
-  test.each(['1.2.3.4/', '1.2.3.4/33', '1.2.3.4/-1', '1.2.3.4/ 8', '1.2.3.4/8/8', '/8', '1.2.3/8', '1.2.3.4/1e1'])(
-    '%j is no prefix',
-    (text) => {
-      expect(parsePrefix(text)).toBeUndefined();
-    },
-  );
+  test.each([
+    '1.2.3.4/',
+    '1.2.3.4/33',
+    '1.2.3.4/-1',
+    '1.2.3.4/ 8',
+    '1.2.3.4/8/8',
+    '/8',
+    '1.2.3/8',
+    '1.2.3.4/1e1',
+  ])('%j is no prefix', (text) => {
+    expect(parsePrefix(text)).toBeUndefined();
+  });
 
   test('an address without a length is a prefix of 32', () => {
     expect(parsePrefix('10.9.0.2')).toEqual({ address: 0x0a090002, length: 32 });
@@ -108,7 +117,9 @@ describe('kinds', () => {
     ['255.255.255.255', false, false, false, false, false],
   ])('%s: loopback %s, multicast %s, this network %s, reserved %s, source %s', (text, ...kinds) => {
     const address = parseIp4(text)!;
-    const found = [isLoopback4, isMulticast4, isThisNetwork4, isReserved4, isValidSource4].map((is) => is(address));
+    const found = [isLoopback4, isMulticast4, isThisNetwork4, isReserved4, isValidSource4].map((is) =>
+      is(address),
+    );
     expect(found).toEqual(kinds);
   });
 

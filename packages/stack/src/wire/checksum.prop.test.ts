@@ -43,10 +43,13 @@ describe('sums', () => {
     expect(fold(sumBytes(bytes, 0, bytes.length))).toBe(reference(bytes));
   });
 
-  property.prop([octets, fc.nat({ max: 9 })])('sumWords is sumBytes at any alignment and length', (bytes, offset) => {
-    const { bytes: arena, words } = placed(bytes, offset);
-    expect(fold(sumWords(words, arena, offset, bytes.length))).toBe(reference(bytes));
-  });
+  property.prop([octets, fc.nat({ max: 9 })])(
+    'sumWords is sumBytes at any alignment and length',
+    (bytes, offset) => {
+      const { bytes: arena, words } = placed(bytes, offset);
+      expect(fold(sumWords(words, arena, offset, bytes.length))).toBe(reference(bytes));
+    },
+  );
 
   test('sumWords is sumBytes at each alignment and each length up to 80, of ones and of a ramp', () => {
     for (let length = 0; length <= 80; length++) {
@@ -99,15 +102,18 @@ describe('updates', () => {
   });
 
   // A word that stays and is not zero: only data of all zeros has the other zero as its checksum.
-  property.prop([octets, fc.nat({ max: 98 }), word16])('an update is the full computation', (bytes, at, to) => {
-    const header = Uint8Array.of(0x45, 0, ...bytes, ...new Uint8Array(200));
-    const o = 2 + at * 2;
-    const before = complement(sumBytes(header, 0, 200));
-    const from = (header[o] << 8) | header[o + 1];
-    header[o] = to >> 8;
-    header[o + 1] = to;
-    expect(updateChecksum(before, from, to)).toBe(complement(sumBytes(header, 0, 200)));
-  });
+  property.prop([octets, fc.nat({ max: 98 }), word16])(
+    'an update is the full computation',
+    (bytes, at, to) => {
+      const header = Uint8Array.of(0x45, 0, ...bytes, ...new Uint8Array(200));
+      const o = 2 + at * 2;
+      const before = complement(sumBytes(header, 0, 200));
+      const from = (header[o] << 8) | header[o + 1];
+      header[o] = to >> 8;
+      header[o + 1] = to;
+      expect(updateChecksum(before, from, to)).toBe(complement(sumBytes(header, 0, 200)));
+    },
+  );
 });
 
 property.prop([fc.integer(), fc.integer(), fc.nat({ max: 255 }), word16])(

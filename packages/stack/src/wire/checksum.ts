@@ -68,7 +68,10 @@ export function sumWords(words: Uint32Array, bytes: Uint8Array, offset: number, 
     o += 2;
   }
   if (o < end) sum += bytes[o];
-  const folded = fold(sum);
+  // Both halves of the float64 as integers: a float64 passed to `fold` would be boxed, 16 octets a packet.
+  const low = sum | 0;
+  const high = (sum / 0x1_0000_0000) | 0;
+  const folded = fold((low & 0xffff) + (low >>> 16) + (high & 0xffff) + (high >>> 16));
   // Started on an odd octet, the words were summed one octet out of step: that swap and the machine's cancel out.
   return odd ? folded : ((folded & 0xff) << 8) | (folded >>> 8);
 }

@@ -1,8 +1,8 @@
 import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { craftIpv4, type Ipv4Fields } from './craft.ts';
-import { hex } from './testing/hex.ts';
 import * as ip from './ipv4.ts';
+import { hex } from './testing/hex.ts';
 
 const ends = { source: '10.9.0.1', destination: '10.9.0.2' };
 
@@ -100,22 +100,25 @@ describe('setters', () => {
     },
   );
 
-  property.prop([octet, octet, fc.integer()])('a changed TTL keeps the checksum right', (from, to, source) => {
-    const b = craftIpv4({ ...ends, source, ttl: from });
-    ip.setIpv4Ttl(b, 0, to);
-    expect(ip.ipv4Ttl(b, 0)).toBe(to);
-    expect(ip.checkIpv4(b, 0, b.length)).toBe(ip.IPV4_OK);
-  });
+  property.prop([octet, octet, fc.integer()])(
+    'a changed TTL keeps the checksum right',
+    (from, to, source) => {
+      const b = craftIpv4({ ...ends, source, ttl: from });
+      ip.setIpv4Ttl(b, 0, to);
+      expect(ip.ipv4Ttl(b, 0)).toBe(to);
+      expect(ip.checkIpv4(b, 0, b.length)).toBe(ip.IPV4_OK);
+    },
+  );
 
   test('fragments: DF alone is none, MF or an offset is one', () => {
     const is = (fields: Partial<Ipv4Fields>) => ip.ipv4IsFragment(craftIpv4({ ...ends, ...fields }), 0);
-    expect([is({}), is({ df: true }), is({ reserved: true }), is({ mf: true }), is({ fragmentOffset: 8 })]).toEqual([
-      false,
-      false,
-      false,
-      true,
-      true,
-    ]);
+    expect([
+      is({}),
+      is({ df: true }),
+      is({ reserved: true }),
+      is({ mf: true }),
+      is({ fragmentOffset: 8 }),
+    ]).toEqual([false, false, false, true, true]);
     expect(ip.ipv4FragmentOffset(craftIpv4({ ...ends, fragmentOffset: 65_528, df: true }), 0)).toBe(65_528);
   });
 });

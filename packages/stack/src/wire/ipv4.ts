@@ -10,7 +10,7 @@
 //   |                    Options                    |    Padding    |
 
 import { rd16, rd32, wr16, wr32 } from './bytes.ts';
-import { complement, sumBytes, updateChecksum } from './checksum.ts';
+import { complement, pseudoHeaderSum, sumBytes, updateChecksum } from './checksum.ts';
 
 export const IPV4_MIN_HEADER = 20;
 export const IPV4_MAX_HEADER = 60;
@@ -132,5 +132,8 @@ export function writeIpv4(
   b[o + 9] = protocol;
   wr32(b, o + 12, source);
   wr32(b, o + 16, destination);
-  setIpv4Checksum(b, o);
+  // The ten words are at hand, so they are not read back. Addresses and protocol are what a pseudo-header sums.
+  const others =
+    0x4500 + (tos & 0xff) + (total & 0xffff) + (id & 0xffff) + (flags & 0xffff) + ((ttl & 0xff) << 8);
+  wr16(b, o + 10, complement(pseudoHeaderSum(source, destination, protocol & 0xff, others)));
 }

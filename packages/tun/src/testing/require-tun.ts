@@ -11,8 +11,7 @@ export function requireTun(): boolean {
   const verdict = preflight();
   if (verdict.ok) return false;
   const report = formatPreflight(verdict).join('\n');
-  if (process.env['REQUIRE_TUN'] === '1')
-    throw new Error(`REQUIRE_TUN=1, but no TUN can be opened:\n${report}`);
+  if (process.env.REQUIRE_TUN === '1') throw new Error(`REQUIRE_TUN=1, but no TUN can be opened:\n${report}`);
   process.stderr.write(`tests that need a TUN are skipped:\n${report}\n`);
   return true;
 }

@@ -1,0 +1,151 @@
+// A live stack against bad frames by the hundred thousand. `SOAK=1` throws a million with a fresh seed; `SEED=n` repeats one.
+
+import { randomInt } from 'node:crypto';
+import { BAD_FRAMES, GOOD_FRAMES, type Target } from '@tunstack/sim';
+import type { CounterName, ReasonName, Stats } from '@tunstack/stack';
+import { REASONS } from '@tunstack/stack';
+import { Prng } from '@tunstack/stack/base';
+import { expect, test } from 'vitest';
+import { Besieged } from './support/besieged.ts';
+
+const soak = process.env.SOAK === '1';
+const seeds: readonly number[] =
+  process.env.SEED !== undefined ? [Number(process.env.SEED)] : soak ? [randomInt(2 ** 31)] : [1, 2, 3, 4];
+const framesPerSeed = (soak ? 1_000_000 : 100_000) / seeds.length;
+
+/** Reasons that octets over a plain link cannot bring about, and why. */
+const UNREACHABLE: Partial<Record<ReasonName, string>> = {
+  UDP_GSO: 'only a device with offloads marks a packet as a super-datagram: see udp/arrives.test.ts',
+  ICMP_SOFT_ERROR: 'no code gives it yet: UDP has no use for soft errors, TCP will',
+};
+
+/** The reasons that end a datagram before it is delivered to a transport. */
+const AT_IP = [
+  'IP_TRUNCATED',
+  'IP_BAD_VERSION',
+  'IP_BAD_HEADER',
+  'IP_BAD_TOTAL_LENGTH',
+  'IP_BAD_CHECKSUM',
+  'IP_BAD_OPTIONS',
+  'IP_SOURCE_ROUTE',
+  'IP_MARTIAN_SOURCE',
+  'IP_MARTIAN_DESTINATION',
+  'IP_NOT_LOCAL',
+  'IP_BROADCAST',
+  'IP_MULTICAST',
+  'IP_FRAGMENT',
+  'IP_UNKNOWN_PROTOCOL',
+  'HOOK_DROP',
+] as const satisfies readonly ReasonName[];
+
+const AT_UDP = [
+  'UDP_TRUNCATED',
+  'UDP_BAD_LENGTH',
+  'UDP_BAD_CHECKSUM',
+  'UDP_PORT_ZERO',
+  'UDP_GSO',
+  'UDP_NO_PORT',
+  'UDP_RECEIVE_FULL',
+] as const satisfies readonly ReasonName[];
+
+const ICMP_KINDS = [
+  'IcmpInDestUnreachs',
+  'IcmpInTimeExcds',
+  'IcmpInParmProbs',
+  'IcmpInSrcQuenchs',
+  'IcmpInRedirects',
+  'IcmpInEchos',
+  'IcmpInEchoReps',
+  'IcmpInTimestamps',
+  'IcmpInTimestampReps',
+  'IcmpInAddrMasks',
+  'IcmpInAddrMaskReps',
+] as const satisfies readonly CounterName[];
+
+function reasons(stats: Stats, ...names: readonly ReasonName[]): number {
+  return names.reduce((sum, name) => sum + stats.reason(name), 0);
+}
+
+function counters(stats: Stats, ...names: readonly CounterName[]): number {
+  return names.reduce((sum, name) => sum + stats.get(name), 0);
+}
+
+/** Where every frame went, as equations. `read`: what applications read; `transmitted`: what the link took. */
+function expectConserved(stats: Stats, frames: number, read: number, transmitted: number): void {
+  // In: each frame is received once, and dropped for a reason at IP or delivered to a transport.
+  expect(stats.get('IpInReceives')).toBe(frames);
+  expect(reasons(stats, ...AT_IP) + stats.get('IpInDelivers')).toBe(frames);
+  // A transport drops it for a reason, or it is a datagram for a socket or an ICMP message of a kind.
+  const udp = stats.get('UdpInDatagrams') + reasons(stats, ...AT_UDP);
+  expect(udp + stats.get('IcmpInMsgs')).toBe(stats.get('IpInDelivers'));
+  const broken = reasons(stats, 'ICMP_TRUNCATED', 'ICMP_BAD_CHECKSUM', 'ICMP_UNKNOWN_TYPE');
+  expect(counters(stats, ...ICMP_KINDS) + broken).toBe(stats.get('IcmpInMsgs'));
+  // Each kind of message has its end.
+  expect(stats.get('IcmpInEchos')).toBe(stats.get('IcmpOutEchoReps'));
+  expect(stats.get('IcmpInRedirects')).toBe(stats.reason('ICMP_REDIRECT'));
+  const unanswered = counters(
+    stats,
+    'IcmpInSrcQuenchs',
+    'IcmpInTimestamps',
+    'IcmpInTimestampReps',
+    'IcmpInAddrMasks',
+    'IcmpInAddrMaskReps',
+  );
+  expect(unanswered).toBe(stats.reason('ICMP_UNANSWERED_TYPE'));
+  const errors = counters(stats, 'IcmpInDestUnreachs', 'IcmpInTimeExcds', 'IcmpInParmProbs');
+  const doubted = reasons(stats, 'ICMP_BAD_QUOTE', 'ICMP_QUOTE_NOT_OURS', 'ICMP_QUOTE_UNKNOWN');
+  expect(errors).toBeGreaterThan(doubted);
+  // What came to a socket was read, or dropped with it, or found no slot when it had to leave the slab.
+  const replies =
+    stats.get('IcmpInEchoReps') - reasons(stats, 'ICMP_NO_ECHO_SOCKET', 'ICMP_ECHO_SOCKET_FULL');
+  expect(read + reasons(stats, 'SOCKET_CLOSED', 'NO_BUFFER')).toBe(stats.get('UdpInDatagrams') + replies);
+  // Out: every error owed was sent or held back by a limit.
+  const owed = reasons(stats, 'UDP_NO_PORT', 'IP_UNKNOWN_PROTOCOL');
+  expect(stats.get('IcmpOutDestUnreachs') + reasons(stats, 'ICMP_RATE_GLOBAL', 'ICMP_RATE_TARGET')).toBe(
+    owed,
+  );
+  // Everything a transport or an answer sends becomes a request of IP or is dropped for a reason; so at the link.
+  const sent = counters(stats, 'IcmpOutMsgs', 'UdpOutDatagrams');
+  expect(stats.get('IpOutRequests') + reasons(stats, 'ANSWERS_FULL', 'NO_ROUTE', 'TOO_BIG')).toBe(sent);
+  expect(transmitted + reasons(stats, 'LINK_DOWN', 'LINK_FULL')).toBe(stats.get('IpOutRequests'));
+}
+
+test.each(seeds)(
+  `a live stack survives ${framesPerSeed} bad frames and accounts for each (SEED=%i)`,
+  (seed) => {
+    if (soak) process.stdout.write(`bad frames: SEED=${seed}\n`);
+    const besieged = new Besieged(seed);
+    const { stats } = besieged.stack;
+    besieged.run(framesPerSeed);
+    expectConserved(stats, besieged.frames, besieged.read, besieged.transmitted);
+    expect(besieged.world.pool.inUse).toBe(0);
+    expect(besieged.stack.pathCount).toBeLessThan(300);
+    besieged.close();
+    expect(besieged.world.pool.inUse).toBe(0);
+    const missed = REASONS.map(({ name }) => name as ReasonName).filter((name) => stats.reason(name) === 0);
+    expect(missed.sort()).toEqual(Object.keys(UNREACHABLE).sort());
+  },
+);
+
+test('equal seeds make equal frames, and each class makes many different ones', () => {
+  const target: Target = {
+    address: 0x0a00_0002,
+    peer: 0x0a00_0001,
+    broadcast: 0x0a00_00ff,
+    openPort: 7,
+    closedPort: 9,
+    connectedPort: 5000,
+    remotePort: 6000,
+    echoId: 77,
+  };
+  for (const [name, generate] of Object.entries({ ...BAD_FRAMES, ...GOOD_FRAMES })) {
+    const [one, two] = [new Prng(5), new Prng(5)];
+    const made = new Set<string>();
+    for (let i = 0; i < 50; i++) {
+      const frame = generate(one, target);
+      expect(generate(two, target), name).toEqual(frame);
+      made.add(Buffer.from(frame).toString('hex'));
+    }
+    expect(made.size, name).toBeGreaterThan(4);
+  }
+});

@@ -1,0 +1,95 @@
+// The shared suites, on every implementation that needs no device.
+
+import { veth } from '@tunstack/links';
+import { NodeClock, NodeEntropy } from '@tunstack/node';
+import { Agenda, Probe, SimClock, SimEntropy, Wire } from '@tunstack/sim';
+import { Loopback } from '@tunstack/stack';
+import { PacketPool } from '@tunstack/stack/contract';
+import { clockSuite } from './conformance/clock.ts';
+import { entropySuite } from './conformance/entropy.ts';
+import { type LinkUnderTest, linkSuite } from './conformance/link.ts';
+import { FarEnd } from './support/far-end.ts';
+
+linkSuite('loopback', () => ({
+  link: new Loopback(),
+  pool: new PacketPool(),
+  capacity: 1024,
+  loops: true,
+  arrive() {},
+  far: () => [],
+}));
+
+function overVeth(features?: number): LinkUnderTest {
+  const pool = new PacketPool();
+  const [link, other] = veth({ queuePackets: 8, ...(features !== undefined && { features }) });
+  const far = new FarEnd(other, pool);
+  return { link, pool, capacity: 8, arrive: (frame) => void far.send(frame), far: () => far.take() };
+}
+
+linkSuite('veth', () => overVeth());
+linkSuite('veth without offloads', () => overVeth(0));
+
+linkSuite('wire', () => {
+  const [clock, agenda, pool] = [new SimClock(), new Agenda(), new PacketPool()];
+  const wire = new Wire(clock, agenda);
+  const far = new FarEnd(wire.ends[1], pool);
+  const pass = (): void => {
+    clock.advanceTo(clock.elapsedUs + 1000);
+    agenda.run(clock.elapsedUs);
+  };
+  return {
+    link: wire.ends[0],
+    pool,
+    arrive(frame) {
+      far.send(frame);
+      pass();
+    },
+    far() {
+      pass();
+      return far.take();
+    },
+  };
+});
+
+linkSuite('probe', () => {
+  const pool = new PacketPool();
+  const link = new Probe(pool);
+  link.room = 8;
+  return {
+    link,
+    pool,
+    capacity: 8,
+    arrive: (frame) => link.arrive(frame),
+    far() {
+      const sent = link.take();
+      link.makeRoom(8);
+      return sent;
+    },
+  };
+});
+
+clockSuite('SimClock', () => {
+  const clock = new SimClock();
+  return { clock, pass: (ms) => clock.advanceTo(clock.elapsedUs + ms * 1000), slackUs: 0 };
+});
+
+clockSuite('SimClock just before it wraps', () => {
+  const clock = new SimClock(0x7fff_ffff - 3);
+  clock.advanceTo(9_999_990);
+  return { clock, pass: (ms) => clock.advanceTo(clock.elapsedUs + ms * 1000), slackUs: 0 };
+});
+
+clockSuite('NodeClock', () => {
+  const clock = new NodeClock();
+  return {
+    clock,
+    pass(ms) {
+      const end = performance.now() + ms;
+      while (performance.now() < end);
+    },
+    slackUs: 50_000,
+  };
+});
+
+entropySuite('SimEntropy', () => new SimEntropy(1));
+entropySuite('NodeEntropy', () => new NodeEntropy());

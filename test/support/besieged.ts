@@ -1,0 +1,293 @@
+// A stack under fire: sockets open and busy, frames thrown at it in batches, every frame accounted for at the end.
+
+import { BAD_FRAMES, type FrameGenerator, GOOD_FRAMES, Probe, type Target, World } from '@tunstack/sim';
+import type { EchoSocket, Stack, UdpSocket } from '@tunstack/stack';
+import { Prng } from '@tunstack/stack/base';
+import { ACCEPT, DROP, INPUT } from '@tunstack/stack/contract';
+import { craftIcmpEcho, craftUdp, repairChecksums } from '@tunstack/stack/craft';
+import * as wire from '@tunstack/stack/wire';
+
+const ADDRESS = wire.parseIp4('10.0.0.2') as number;
+const PEER = wire.parseIp4('10.0.0.1') as number;
+const ECHO_PORT = 7;
+const LAZY_PORT = 9;
+const CONNECTED_PORT = 5000;
+const REMOTE_PORT = 6000;
+const ECHO_ID = 77;
+const LAZY_ECHO_ID = 78;
+const CANARY_ID = 4242;
+/** More than this in a batch, and answers may be dropped: no canary then. */
+const ANSWERS_MAX = 12;
+
+const CLASSES = Object.entries(BAD_FRAMES) as readonly (readonly [string, FrameGenerator])[];
+const GOOD = Object.values(GOOD_FRAMES) as readonly FrameGenerator[];
+
+/** What went wrong, with the frames of its batch. */
+export class Breach extends Error {}
+
+export class Besieged {
+  readonly stack: Stack;
+  readonly world: World;
+  frames = 0;
+  /** Datagrams and echo replies that applications read. */
+  read = 0;
+  canaries = 0;
+  private readonly prng: Prng;
+  private readonly probe: Probe;
+  private readonly connected: UdpSocket;
+  private readonly ping: EchoSocket;
+  private lazy: UdpSocket;
+  private readonly lazyPing: EchoSocket;
+  private seen = 0;
+  private batch: { name: string; frame: Uint8Array }[] = [];
+
+  constructor(seed: number) {
+    this.prng = new Prng(seed);
+    // Little of everything, so that every limit is met.
+    this.world = new World({
+      seed,
+      pool: { smallBytes: 10 * 256, mediumBytes: 3 * 2048, largeBytes: 66_048 },
+    });
+    this.stack = this.world.stack({
+      answersMax: ANSWERS_MAX,
+      icmpErrorsBurst: 10,
+      icmpErrorsPerSecond: 40,
+      udpReceiveBytes: 3000,
+    });
+    this.probe = new Probe(this.world.pool, { mtu: 1000 });
+    this.stack.addLink(this.probe, '10.0.0.2/24');
+    this.stack.hooks.add(INPUT, { verdict: () => (++this.seen % 97 === 0 ? DROP : ACCEPT) });
+    this.stack.udpSocket({ readable: (socket) => this.echo(socket) }).bind('0.0.0.0', ECHO_PORT);
+    this.connected = this.stack.udpSocket({ readable: (socket) => this.drain(socket) });
+    this.connected.bind('10.0.0.2', CONNECTED_PORT);
+    this.connected.connect('10.0.0.1', REMOTE_PORT);
+    this.lazy = this.openLazy();
+    this.ping = this.stack.echoSocket({ readable: (socket) => this.drain(socket) }, ECHO_ID);
+    this.lazyPing = this.stack.echoSocket({}, LAZY_ECHO_ID);
+  }
+
+  /** Throws `count` frames at the stack, in batches of one to three hundred. */
+  run(count: number): void {
+    while (this.frames < count) this.round();
+    this.probe.makeRoom(Number.MAX_SAFE_INTEGER);
+    this.settle();
+    this.drain(this.lazy);
+    this.drain(this.lazyPing);
+  }
+
+  /** Closes the stack while something waits to be sent. */
+  close(): void {
+    this.probe.makeRoom(0);
+    this.trySend();
+    this.world.settle();
+    this.stack.close();
+  }
+
+  /** Packets and octets that were transmitted, as the link counted them. */
+  get transmitted(): number {
+    return this.probe.counters.txPackets;
+  }
+
+  private round(): void {
+    const { prng, probe, world } = this;
+    world.clock.advanceTo(world.clock.elapsedUs + prng.below(20_000));
+    const size = prng.chance(0.3) ? 1 : prng.chance(0.05) ? 200 + prng.below(300) : 1 + prng.below(60);
+    // Now and then the link is full or down.
+    const trouble = prng.below(20);
+    probe.room = trouble === 0 ? prng.below(4) : Number.MAX_SAFE_INTEGER;
+    probe.up = trouble !== 1;
+    this.batch = Array.from({ length: size }, () => this.badFrame());
+    const canary = trouble > 1 && size <= ANSWERS_MAX - 2 ? this.canary() : undefined;
+    for (const { frame } of this.batch) this.arrive(frame);
+    this.settle();
+    const replies = probe.take();
+    if (replies.length > this.batch.length)
+      this.breach(`${replies.length} replies to ${this.batch.length} frames`);
+    for (const reply of replies) this.check(reply);
+    if (canary !== undefined && !replies.some((reply) => isReply(reply, canary)))
+      this.breach('a good ping in the batch went unanswered');
+    probe.up = true;
+    probe.makeRoom(Number.MAX_SAFE_INTEGER);
+    this.settle();
+    for (const late of probe.take()) this.check(late);
+    if (prng.chance(0.07)) this.serves();
+    this.traffic();
+  }
+
+  private settle(): void {
+    this.world.settle();
+    if (this.world.pool.lent !== 0) this.breach('lent packets outlive the pump');
+  }
+
+  private arrive(frame: Uint8Array): void {
+    this.frames++;
+    this.probe.arrive(frame);
+  }
+
+  private badFrame(): { name: string; frame: Uint8Array } {
+    const { prng } = this;
+    const target: Target = {
+      address: ADDRESS,
+      peer: prng.chance(0.9) ? PEER : (ADDRESS & ~255) | (3 + prng.below(250)),
+      broadcast: ADDRESS | 255,
+      openPort: prng.chance(0.7) ? ECHO_PORT : LAZY_PORT,
+      closedPort: 1000 + prng.below(100),
+      connectedPort: CONNECTED_PORT,
+      remotePort: REMOTE_PORT,
+      echoId: prng.chance(0.3) ? ECHO_ID : LAZY_ECHO_ID,
+    };
+    if (prng.chance(0.15)) return { name: 'good', frame: GOOD[prng.below(GOOD.length)](prng, target) };
+    const [name, generate] = CLASSES[prng.below(CLASSES.length)];
+    const frame = generate(prng, target);
+    if ((name === 'mutation' || name === 'noise') && prng.chance(0.5)) repairChecksums(frame);
+    return { name, frame };
+  }
+
+  /** A ping among the batch that must be answered. */
+  private canary(): Uint8Array {
+    this.canaries++;
+    // Not one of those that the hook drops: the hook counts what comes to it, so it is asked for twice at most.
+    const frame = craftIcmpEcho({
+      source: PEER,
+      destination: ADDRESS,
+      id: CANARY_ID,
+      sequence: this.canaries & 0xffff,
+    });
+    this.batch.splice(
+      this.prng.below(this.batch.length + 1),
+      0,
+      { name: 'canary', frame },
+      { name: 'canary', frame },
+    );
+    return frame;
+  }
+
+  /** After the batch the next good packets are served: a ping and a UDP echo. */
+  private serves(): void {
+    const { prng, probe } = this;
+    const payload = Uint8Array.of(this.canaries, prng.int32(), prng.int32());
+    const ping = craftIcmpEcho({
+      source: PEER,
+      destination: ADDRESS,
+      id: CANARY_ID,
+      sequence: prng.below(65_536),
+      payload,
+    });
+    const udp = craftUdp({
+      source: PEER,
+      destination: ADDRESS,
+      sourcePort: 1234,
+      destinationPort: ECHO_PORT,
+      payload,
+    });
+    this.batch = [];
+    // Three times each: the hook drops one of 97.
+    for (let i = 0; i < 2; i++) {
+      this.arrive(ping);
+      this.arrive(udp);
+    }
+    this.drain(this.lazy);
+    this.drain(this.lazyPing);
+    this.settle();
+    const replies = probe.take();
+    if (replies.length < 3 || replies.length > 4) this.breach(`good frames got ${replies.length} replies`);
+    for (const reply of replies) {
+      this.check(reply);
+      const same = reply.subarray(28);
+      if (same.length !== payload.length || same.some((octet, i) => octet !== payload[i]))
+        this.breach('an echo echoes other octets');
+    }
+    this.canaries++;
+  }
+
+  /** What the applications do meanwhile. */
+  private traffic(): void {
+    const { prng } = this;
+    if (prng.chance(0.3)) this.trySend();
+    if (prng.chance(0.05)) {
+      this.lazy.close();
+      this.lazy = this.openLazy();
+    }
+    this.settle();
+    for (const frame of this.probe.take()) this.check(frame);
+  }
+
+  private trySend(): void {
+    for (const send of [
+      () => this.connected.send(Uint8Array.of(1, 2, 3)),
+      () => this.ping.send('10.0.0.1', this.prng.below(65_536), Uint8Array.of(4)),
+    ]) {
+      try {
+        send();
+      } catch {
+        // An error that an ICMP message brought, or no slot left: told, as it should be.
+      }
+    }
+  }
+
+  private openLazy(): UdpSocket {
+    const socket = this.stack.udpSocket({});
+    socket.bind('0.0.0.0', LAZY_PORT);
+    return socket;
+  }
+
+  private drain(socket: UdpSocket | EchoSocket): void {
+    while (socket.receive() !== undefined) this.read++;
+  }
+
+  private echo(socket: UdpSocket): void {
+    for (let d = socket.receive(); d !== undefined; d = socket.receive()) {
+      this.read++;
+      try {
+        socket.sendTo(d.bytes, d.offset, d.length, d.address, d.port);
+      } catch {
+        // From port 0, from where no route leads back to, larger than the link takes, or no slot left.
+      }
+    }
+  }
+
+  /** Every frame that leaves passes our own checks, and is no error about an error. */
+  private check(frame: Uint8Array): void {
+    if (wire.checkIpv4(frame, 0, frame.length) !== wire.IPV4_OK) this.breach('a broken IPv4 header left');
+    if (wire.ipv4TotalLength(frame, 0) !== frame.length) this.breach('a frame is not one datagram');
+    if (wire.ipv4Source(frame, 0) !== ADDRESS) this.breach('a frame left with a source that is not ours');
+    const destination = wire.ipv4Destination(frame, 0);
+    if (!wire.isValidSource4(destination) || (destination & 255) === 255)
+      this.breach('a frame left for no single host');
+    const header = wire.ipv4HeaderLength(frame, 0);
+    const length = frame.length - header;
+    const protocol = wire.ipv4Protocol(frame, 0);
+    const sum = wire.sumBytes(frame, header, length);
+    if (protocol === wire.PROTO_UDP) {
+      const pseudo = wire.pseudoHeaderSum(ADDRESS, destination, protocol, length);
+      if (wire.udpLength(frame, header) !== length) this.breach('a wrong UDP length left');
+      if (wire.fold(sum + pseudo) !== 0xffff) this.breach('a wrong UDP checksum left');
+      return;
+    }
+    if (protocol !== wire.PROTO_ICMP) this.breach(`protocol ${protocol} left`);
+    if (wire.fold(sum) !== 0xffff) this.breach('a wrong ICMP checksum left');
+    if (!wire.isIcmpError(wire.icmpType(frame, header))) return;
+    if (frame.length > 576) this.breach('an ICMP error is longer than 576 octets');
+    const quote = header + wire.ICMP_HEADER;
+    const inner = quote + wire.ipv4HeaderLength(frame, quote);
+    if (wire.ipv4Protocol(frame, quote) === wire.PROTO_ICMP && wire.isIcmpError(frame[inner])) {
+      this.breach('an ICMP error about an ICMP error left');
+    }
+  }
+
+  private breach(what: string): never {
+    const frames = this.batch
+      .slice(-20)
+      .map(({ name, frame }) => `${name}: ${Buffer.from(frame).toString('hex')}`);
+    throw new Breach(`${what}, after ${this.frames} frames; the last of the batch:\n${frames.join('\n')}`);
+  }
+}
+
+function isReply(frame: Uint8Array, ping: Uint8Array): boolean {
+  return (
+    frame[9] === 1 &&
+    frame[20] === 0 &&
+    wire.icmpId(frame, 20) === CANARY_ID &&
+    wire.icmpSequence(frame, 20) === wire.icmpSequence(ping, 20)
+  );
+}
