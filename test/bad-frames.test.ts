@@ -16,7 +16,11 @@ const framesPerSeed = (soak ? 1_000_000 : 100_000) / seeds.length;
 /** Reasons that octets over a plain link cannot bring about, and why. */
 const UNREACHABLE: Partial<Record<ReasonName, string>> = {
   UDP_GSO: 'only a device with offloads marks a packet as a super-datagram: see udp/arrives.test.ts',
-  ICMP_SOFT_ERROR: 'no code gives it yet: UDP has no use for soft errors, TCP will',
+  LINK_BAD_MARKS: 'only a device with offloads brings marks',
+  LINK_MARKS: 'only a device with offloads is given marks that it may not pass on',
+  LINK_REFUSED: 'a device says so: see packages/tun',
+  LINK_TOO_LONG: 'a pair says so: see links/veth.test.ts',
+  LINK_NO_BUFFER: 'a link that keeps packets says so; the probe reads them out at once',
 };
 
 /** The reasons that end a datagram before it is delivered to a transport. */

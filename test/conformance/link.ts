@@ -42,6 +42,7 @@ class Recorder implements LinkUser {
   readonly states: number[] = [];
   readies = 0;
   changes = 0;
+  drops = 0;
   inPoll = false;
   outside = 0;
   private readonly link: Link;
@@ -68,6 +69,11 @@ class Recorder implements LinkUser {
 
   changed(): void {
     this.changes++;
+  }
+
+  dropped(packet: Packet): void {
+    this.drops++;
+    packet.release();
   }
 
   poll(budget: number): number {
@@ -311,7 +317,7 @@ function fullLaws(fresh: () => Bench): void {
     await bench.received();
   });
 
-  test('after FULL ready is called once there is room, and then packets pass', async () => {
+  test('when there was no room ready is called once there is, and then packets pass', async () => {
     const bench = fresh();
     const { under, link, pool, user } = bench;
     if (under.capacity === undefined) return;

@@ -213,6 +213,14 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     expect(last).toMatchObject({ target: '10.9.0.1', transmitted: 2, received: 2 });
   });
 
+  test('a capture that cannot go on ends with one line, and the stack goes on', async () => {
+    const echo = await startEcho('-w', '/dev/full');
+    const ping = [...echo.enter, tool('ping') ?? '', '-q', '-c', '3', '-i', '0.2', '10.9.0.2'];
+    expect((await run(ping)).stdout).toContain('3 received');
+    expect(echo.program.stderr.match(/the capture ends: ENOSPC/g)).toHaveLength(1);
+    expect((await stopEcho(echo)).nstat.IcmpOutEchoReps).toBe(3);
+  });
+
   test('a capture to stdout is a capture and nothing else', async () => {
     const file = join(folder, 'stdout.pcapng');
     const words = `${process.execPath} ${bin('tun-ping')} -c 2 -i 0.05 -w - 10.9.0.1 > ${file}`;

@@ -1,7 +1,7 @@
 // A stack under fire: sockets open and busy, frames thrown at it in batches, every frame accounted for at the end.
 
 import { BAD_FRAMES, type FrameGenerator, GOOD_FRAMES, Probe, type Target, World } from '@tunstack/sim';
-import type { EchoSocket, Stack, UdpSocket } from '@tunstack/stack';
+import type { EchoSocket, ReasonName, Stack, UdpSocket } from '@tunstack/stack';
 import { Prng } from '@tunstack/stack/base';
 import { ACCEPT, DROP, INPUT } from '@tunstack/stack/contract';
 import { craftIcmpEcho, craftUdp, repairChecksums } from '@tunstack/stack/craft';
@@ -17,10 +17,32 @@ const ECHO_ID = 77;
 const LAZY_ECHO_ID = 78;
 const CANARY_ID = 4242;
 /** More than this in a batch, and answers may be dropped: no canary then. */
-const ANSWERS_MAX = 12;
+const ANSWERS_MAX = 7;
 
 const CLASSES = Object.entries(BAD_FRAMES) as readonly (readonly [string, FrameGenerator])[];
 const GOOD = Object.values(GOOD_FRAMES) as readonly FrameGenerator[];
+
+/** Classes that are dropped in silence, and for which reasons: what a lone frame of them must come to. */
+const SILENT: Partial<Record<string, readonly ReasonName[]>> = {
+  pingOfDeath: ['IP_FRAGMENT'],
+  teardrop: ['IP_FRAGMENT'],
+  fragmentFlood: ['IP_FRAGMENT'],
+  nestedFragment: ['IP_FRAGMENT'],
+  tinyFragment: ['IP_FRAGMENT'],
+  raggedFragment: ['IP_FRAGMENT'],
+  emptyFragment: ['IP_FRAGMENT'],
+  badHeaderLength: ['IP_BAD_HEADER', 'IP_BAD_VERSION'],
+  badTotalLength: ['IP_TRUNCATED', 'IP_BAD_TOTAL_LENGTH'],
+  badChecksum: ['IP_BAD_CHECKSUM', 'ICMP_BAD_CHECKSUM', 'UDP_BAD_CHECKSUM'],
+  land: ['IP_MARTIAN_SOURCE'],
+  martian: ['IP_MARTIAN_SOURCE', 'IP_MARTIAN_DESTINATION'],
+  notForUs: ['IP_NOT_LOCAL'],
+  smurf: ['IP_BROADCAST', 'IP_MULTICAST'],
+  redirect: ['ICMP_REDIRECT'],
+  strayReply: ['ICMP_NO_ECHO_SOCKET'],
+  runt: ['IP_TRUNCATED'],
+  ipv6: ['IP_BAD_VERSION'],
+};
 
 /** What went wrong, with the frames of its batch. */
 export class Breach extends Error {}
@@ -98,9 +120,11 @@ export class Besieged {
     probe.up = trouble !== 1;
     this.batch = Array.from({ length: size }, () => this.badFrame());
     const canary = trouble > 1 && size <= ANSWERS_MAX - 2 ? this.canary() : undefined;
+    const before = { ...this.stack.stats.drops() };
     for (const { frame } of this.batch) this.arrive(frame);
     this.settle();
     const replies = probe.take();
+    if (this.batch.length === 1) this.expectSilence(this.batch[0].name, replies.length, before);
     if (replies.length > this.batch.length)
       this.breach(`${replies.length} replies to ${this.batch.length} frames`);
     for (const reply of replies) this.check(reply);
@@ -112,6 +136,17 @@ export class Besieged {
     for (const late of probe.take()) this.check(late);
     if (prng.chance(0.07)) this.serves();
     this.traffic();
+  }
+
+  /** A lone frame of a silent class is dropped for a reason of its class, and for no other. */
+  private expectSilence(name: string, replies: number, before: Partial<Record<ReasonName, number>>): void {
+    const allowed = SILENT[name];
+    if (allowed === undefined) return;
+    const drops = Object.entries(this.stack.stats.drops()) as [ReasonName, number][];
+    const given = drops.filter(([reason, count]) => count > (before[reason] ?? 0)).map(([reason]) => reason);
+    const fits = given.length === 1 && (given[0] === 'HOOK_DROP' || allowed.includes(given[0]));
+    if (replies > 0 || !fits)
+      this.breach(`${name} got ${replies} replies and ${given.join(', ') || 'no reason'}`);
   }
 
   private settle(): void {

@@ -54,6 +54,10 @@ export class FarEnd implements LinkUser {
     this.readies++;
   }
 
+  dropped(packet: Packet): void {
+    packet.release();
+  }
+
   changed(): void {
     this.changes++;
   }

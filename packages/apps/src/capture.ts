@@ -11,14 +11,22 @@ const SNAPLEN = 262_144;
 /** How often what was captured reaches the file, milliseconds. */
 const FLUSH_MS = 100;
 
-/** A capture of one stack into a file. Written synchronously, in large chunks: nothing is lost when the process ends. */
+/**
+ * A capture of one stack into a file. Written synchronously, in large chunks: nothing is lost when the process ends.
+ * A file that cannot be written any more (a full disk, a closed pipe) ends the capture, not the stack: `onError` hears.
+ */
 export class Capture {
   private readonly fd: number;
   private readonly writer: PcapngWriter;
   private readonly timer: NodeJS.Timeout;
+  private readonly stack: Stack;
+  private readonly onError: (error: Error) => void;
+  private failed = false;
 
   /** Throws the error of open(2): the file cannot be made. */
-  constructor(stack: Stack, file: string) {
+  constructor(stack: Stack, file: string, onError: (error: Error) => void) {
+    this.stack = stack;
+    this.onError = onError;
     this.fd = file === '-' ? 1 : openSync(file, 'w');
     this.writer = new PcapngWriter({
       write: (chunk) => this.write(chunk),
@@ -40,6 +48,13 @@ export class Capture {
   }
 
   private write(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length; ) at += writeSync(this.fd, chunk, at);
+    if (this.failed) return;
+    try {
+      for (let at = 0; at < chunk.length; ) at += writeSync(this.fd, chunk, at);
+    } catch (error) {
+      this.failed = true;
+      this.stack.tap = undefined;
+      this.onError(error as Error);
+    }
   }
 }

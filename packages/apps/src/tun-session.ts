@@ -64,7 +64,12 @@ export class TunSession {
     this.stack = this.host.stack();
     // The file first: it is the cheaper one to have failed with.
     const file = given.text('write');
-    this.capture = file === undefined ? undefined : new Capture(this.stack, file);
+    this.capture =
+      file === undefined
+        ? undefined
+        : new Capture(this.stack, file, (error) => {
+            logger.error({ file }, `the capture ends: ${error.message}`);
+          });
     this.device = openDevice({
       mode: 'tun',
       name: given.text('tun') ?? 'tun%d',

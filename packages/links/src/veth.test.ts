@@ -14,6 +14,7 @@ import {
   PACKET_OWNED,
   type Packet,
   PacketPool,
+  R,
   TAKEN,
 } from '@tunstack/stack/contract';
 import { beforeEach, expect, test } from 'vitest';
@@ -31,6 +32,13 @@ class Keeper implements LinkUser {
     this.readies++;
   }
   arrived(): void {}
+  readonly reasons: number[] = [];
+
+  dropped(packet: Packet, reason: number): void {
+    this.reasons.push(reason);
+    packet.release();
+  }
+
   changed(): void {
     this.changes++;
   }
@@ -67,6 +75,7 @@ test('each end has its own MTU: a longer packet is dropped where it arrives, and
   expect([a.mtu, b.mtu, left.changes, right.changes]).toEqual([9000, 1000, 1, 1]);
   expect([1000, 1001, 9000].map((length) => a.transmit(packet(length)))).toEqual([TAKEN, TAKEN, TAKEN]);
   expect([a.counters.txPackets, a.counters.txDropped, b.counters.rxDropped]).toEqual([1, 2, 2]);
+  expect(left.reasons).toEqual([R.LINK_TOO_LONG, R.LINK_TOO_LONG]);
   expect(b.transmit(packet(9000))).toBe(TAKEN);
   expect(b.counters.txPackets).toBe(1);
   expect(pool.inUse).toBe(2);
@@ -93,7 +102,7 @@ test('the carrier is there when both ends are set up, and both stacks are told',
   a.setUp(false);
   expect([left.changes, right.changes]).toEqual([1, 1]);
   b.transmit(packet(10));
-  expect(b.counters.txDropped).toBe(1);
+  expect([b.counters.txDropped, right.reasons]).toEqual([1, [R.LINK_DOWN]]);
   a.setUp(true);
   expect([a.up, b.up]).toEqual([true, true]);
   expect(pool.inUse).toBe(0);
@@ -155,11 +164,11 @@ test('marks of a lent packet move with its octets', () => {
   expect(pool.lent).toBe(0);
 });
 
-test('without a slot for a lent packet it is dropped where it would have arrived', () => {
+test('without a slot for a lent packet it is dropped, with the reason', () => {
   pool = new PacketPool({ smallBytes: 0, mediumBytes: 0, largeBytes: 0 });
   const slab = pool.arenas.register(new Uint8Array(1024));
   expect(a.transmit(pool.lend(slab, 0, 100, 60, 200))).toBe(TAKEN);
-  expect([b.counters.rxDropped, pool.inUse]).toEqual([1, 0]);
+  expect([a.counters.txDropped, left.reasons, pool.inUse]).toEqual([1, [R.LINK_NO_BUFFER], 0]);
 });
 
 test('FULL when the far inbox is full, and ready once when it has been read', () => {

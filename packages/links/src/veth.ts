@@ -4,6 +4,7 @@
 
 import { Fifo } from '@tunstack/stack/base';
 import {
+  dropOnLink,
   FEATURE_CHECKSUM,
   FEATURE_TSO4,
   FEATURE_USO,
@@ -15,6 +16,7 @@ import {
   MEDIUM_IP,
   newLinkCounters,
   type Packet,
+  R,
   TAKEN,
 } from '@tunstack/stack/contract';
 
@@ -51,8 +53,6 @@ export class VethEnd implements Link {
   private other: VethEnd | undefined = undefined;
   private user: LinkUser | undefined = undefined;
   private readonly inbox: Fifo<Packet>;
-  /** This end was FULL to its peer, which waits to hear of room. */
-  private refused = false;
   private filled = false;
 
   constructor(name: string, options: VethOptions) {
@@ -96,6 +96,7 @@ export class VethEnd implements Link {
 
   /** What arrived during a pump waits for the next: the count is taken at the start. */
   poll(budget: number): number {
+    const wasFull = this.inbox.room === 0;
     const count = Math.min(budget, this.inbox.size);
     this.backlog = this.inbox.size > count;
     for (let i = 0; i < count; i++) {
@@ -105,34 +106,24 @@ export class VethEnd implements Link {
       if (this.user === undefined) packet.release();
       else this.user.receive(packet);
     }
-    if (this.refused && this.inbox.room > 0) {
-      this.refused = false;
-      this.peer().user?.ready();
-    }
+    if (wasFull && count > 0) this.peer().user?.ready();
     return count;
   }
 
   transmit(packet: Packet): number {
     const peer = this.peer();
-    if (peer.inbox.room === 0) {
-      peer.refused = true;
-      return FULL;
+    if (peer.inbox.room === 0) return FULL;
+    if (!this.up) return this.drop(packet, R.LINK_DOWN);
+    if (!peer.fits(packet)) {
+      peer.counters.rxDropped++;
+      return this.drop(packet, R.LINK_TOO_LONG);
     }
-    if (!this.up || !peer.fits(packet)) {
-      this.counters.txDropped++;
-      packet.release();
-      return TAKEN;
-    }
+    // It will wait in the peer's inbox beyond this flush: slab and send buffer are left behind.
+    if (!packet.own()) return this.drop(packet, R.LINK_NO_BUFFER);
     this.counters.txPackets++;
     this.counters.txBytes += packet.length;
-    // It will wait in the peer's inbox beyond this flush: slab and send buffer are left behind.
-    if (packet.own()) {
-      peer.inbox.push(packet);
-      this.filled = true;
-    } else {
-      peer.counters.rxDropped++;
-      packet.release();
-    }
+    peer.inbox.push(packet);
+    this.filled = true;
     return TAKEN;
   }
 
@@ -164,9 +155,13 @@ export class VethEnd implements Link {
 
   private fits(packet: Packet): boolean {
     const overhead = this.medium === MEDIUM_IP ? 0 : FRAME_OVERHEAD;
-    if (packet.gsoType !== GSO_NONE || packet.length <= this.mtuBytes + overhead) return true;
-    this.counters.rxDropped++;
-    return false;
+    return packet.gsoType !== GSO_NONE || packet.length <= this.mtuBytes + overhead;
+  }
+
+  private drop(packet: Packet, reason: number): number {
+    this.counters.txDropped++;
+    dropOnLink(this.user, packet, reason);
+    return TAKEN;
   }
 }
 

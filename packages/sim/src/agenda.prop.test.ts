@@ -4,7 +4,7 @@ import { fc, test } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { Agenda } from './agenda.ts';
 
-test.prop([fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 60 })])(
+test.prop([fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 60, size: 'max' })])(
   'events happen in order of time, ties in order of making',
   (times) => {
     const agenda = new Agenda();

@@ -3,6 +3,7 @@
 
 import type { Prng } from '@tunstack/stack/base';
 import { craftIcmp, craftIcmpEcho, craftIcmpError, craftIpv4, craftUdp } from '@tunstack/stack/craft';
+import { setIpv4Checksum } from '@tunstack/stack/wire';
 import {
   ends,
   type FrameGenerator,
@@ -32,7 +33,15 @@ function fragment(
   payload: Uint8Array,
 ): Uint8Array {
   const protocol = pick(prng, [1, 6, 17]);
-  return craftIpv4({ ...ends(target), id: prng.below(4), fragmentOffset, mf, protocol, payload });
+  return craftIpv4({
+    ...ends(target),
+    id: prng.below(4),
+    fragmentOffset,
+    // At offset 0 without more to come it would be no fragment.
+    mf: mf || fragmentOffset === 0,
+    protocol,
+    payload,
+  });
 }
 
 /** Ping of death: the fragment ends beyond 65,535. */
@@ -71,7 +80,9 @@ const emptyFragment: FrameGenerator = (prng, target) =>
 const badHeaderLength: FrameGenerator = (prng, target) => {
   const frame = GOOD_FRAMES.echoRequest(prng, target);
   frame[0] = pick(prng, [0x40, 0x41, 0x42, 0x43, 0x44, 0x4f, 0x55, 0x65, 0x05, 0xf5]);
-  return prng.chance(0.3) ? frame.slice(0, 20 + prng.below(20)) : frame;
+  // The checksum is right over what the length says, as far as it covers itself.
+  if ((frame[0] & 15) >= 3) setIpv4Checksum(frame, 0);
+  return frame[0] === 0x4f || prng.chance(0.3) ? frame.slice(0, 20 + prng.below(40)) : frame;
 };
 
 /** A total length below the header, or beyond the packet. */
@@ -106,6 +117,8 @@ const badChecksum: FrameGenerator = (prng, target) => {
   const frame = pick(prng, [GOOD_FRAMES.echoRequest, GOOD_FRAMES.udpToOpenPort])(prng, target);
   const at = frame[9] === 1 ? pick(prng, [10, 22]) : pick(prng, [10, 26]);
   frame[at + prng.below(2)] ^= 1 << prng.below(8);
+  // A UDP checksum of zero would not be wrong: it says that there is none.
+  if (at === 26 && (frame[26] | frame[27]) === 0) frame[27] = 0xff;
   return frame;
 };
 
@@ -223,7 +236,7 @@ const strayReply: FrameGenerator = (prng, target) =>
   craftIcmpEcho({
     ...ends(target),
     reply: true,
-    id: port(prng),
+    id: target.echoId ^ (256 + prng.below(65_280)),
     sequence: port(prng),
     payload: some(prng, 60),
   });

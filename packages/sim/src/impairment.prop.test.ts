@@ -17,7 +17,7 @@ const how: fc.Arbitrary<Impairment> = fc.record(
   { requiredKeys: [] },
 );
 
-test.prop([fc.integer(), how, fc.array(fc.integer({ min: 0, max: 65_535 }), { maxLength: 50 })])(
+test.prop([fc.integer(), how, fc.array(fc.integer({ min: 0, max: 65_535 }), { maxLength: 50, size: 'max' })])(
   'equal seeds give packet i an equal fate',
   (seed, impairment, lengths) => {
     const [one, two] = [new Fates(impairment, seed), new Fates(impairment, seed)];

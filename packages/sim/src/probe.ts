@@ -54,7 +54,6 @@ export class Probe implements Link {
   private sent: Uint8Array[] = [];
   private user: LinkUser | undefined = undefined;
   private polling = false;
-  private refused = false;
 
   constructor(pool: PacketPool, options: ProbeOptions = {}) {
     this.pool = pool;
@@ -83,10 +82,9 @@ export class Probe implements Link {
 
   /** Takes this many packets more, and tells who waits for it. */
   makeRoom(packets: number): void {
+    const wasFull = this.room === 0;
     this.room = packets;
-    if (!this.refused || packets === 0) return;
-    this.refused = false;
-    this.user?.ready();
+    if (wasFull && packets > 0) this.user?.ready();
   }
 
   poll(budget: number): number {
@@ -110,10 +108,7 @@ export class Probe implements Link {
 
   transmit(packet: Packet): number {
     assert(!this.polling, 'what arrives marks, and never sends');
-    if (this.room === 0) {
-      this.refused = true;
-      return FULL;
-    }
+    if (this.room === 0) return FULL;
     this.room--;
     this.counters.txPackets++;
     this.counters.txBytes += packet.length;

@@ -36,6 +36,7 @@ function sent(
     },
     arrived() {},
     changed() {},
+    dropped: (packet) => packet.release(),
   };
   wire.ends[1].attach(user);
   for (let i = 0; i < count; i++) {

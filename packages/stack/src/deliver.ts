@@ -3,6 +3,7 @@
 import { NONE } from './base/index-pool.ts';
 import type { Context } from './context.ts';
 import { C } from './contract/counters.ts';
+import { OK } from './contract/errno.ts';
 import type { Packet } from './contract/packet.ts';
 import { R } from './contract/reasons.ts';
 import type { EchoSockets } from './icmp/echo-sockets.ts';
@@ -72,8 +73,10 @@ export class Deliver implements Upper {
       this.context.drop(packet, R.ICMP_QUOTE_UNKNOWN);
       return;
     }
-    if (quote.mtu >= IPV4_MIN_MTU && quote.path !== NONE)
+    if (quote.mtu >= IPV4_MIN_MTU && quote.path !== NONE) {
       this.paths.learnMtu(this.paths.at(quote.path), quote.mtu);
-    packet.release();
+    }
+    if (code === OK && quote.protocol === PROTO_UDP) this.context.drop(packet, R.ICMP_SOFT_ERROR);
+    else packet.release();
   }
 }

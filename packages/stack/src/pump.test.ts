@@ -50,6 +50,7 @@ function rig(links = 1): Rig {
       ready() {},
       arrived() {},
       changed() {},
+      dropped: (packet) => packet.release(),
     });
     return { link, face };
   });

@@ -69,6 +69,10 @@ class User implements LinkUser {
     this.log.add('changed');
   }
 
+  dropped(packet: Packet): void {
+    packet.release();
+  }
+
   pump(): void {
     this.link.poll(256);
     this.link.flush();

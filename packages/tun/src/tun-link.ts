@@ -8,6 +8,7 @@
 import { CHECKS, POISON } from '@tunstack/stack/base';
 import {
   type Arena,
+  dropOnLink,
   FEATURE_CHECKSUM,
   FEATURE_TSO4,
   FEATURE_USO,
@@ -21,6 +22,7 @@ import {
   newLinkCounters,
   type Packet,
   type PacketPool,
+  R,
   TAKEN,
 } from '@tunstack/stack/contract';
 import {
@@ -100,7 +102,6 @@ export class TunLink implements Link {
   private next = 0;
 
   private readonly queue: TxQueue;
-  private wasFull = false;
   private toldRejected = false;
 
   constructor(options: TunLinkOptions) {
@@ -124,7 +125,15 @@ export class TunLink implements Link {
       onWritable: () => this.writable(),
       onError: (errno) => this.readFailed(errno),
     });
-    this.queue = new TxQueue(this.device, pool, this.counters, this.headroom, options.queue ?? TX_QUEUE);
+    const dropped = (packet: Packet, reason: number): void => dropOnLink(this.user, packet, reason);
+    this.queue = new TxQueue(
+      this.device,
+      pool,
+      this.counters,
+      this.headroom,
+      options.queue ?? TX_QUEUE,
+      dropped,
+    );
     this.monitor = opened.monitorFd < 0 ? undefined : this.watchLink();
   }
 
@@ -160,11 +169,9 @@ export class TunLink implements Link {
   }
 
   transmit(packet: Packet): number {
-    if (this.queue.room === 0) {
-      this.wasFull = true;
-      return FULL;
-    }
-    if (!this.up || !this.prepare(packet)) this.queue.drop(packet);
+    if (this.queue.room === 0) return FULL;
+    if (!this.up) this.queue.drop(packet, R.LINK_DOWN);
+    else if (!this.prepare(packet)) this.queue.drop(packet, R.LINK_MARKS);
     else this.queue.push(packet);
     return TAKEN;
   }
@@ -188,7 +195,7 @@ export class TunLink implements Link {
     closeNamespaces(this.opened);
     this.batch = this.next = 0;
     this.backlog = false;
-    this.queue.dropAll();
+    this.queue.dropAll(R.LINK_DOWN);
   }
 
   // Receiving
@@ -238,7 +245,7 @@ export class TunLink implements Link {
     );
     if (headroom > 0 && !readMarks(packet, offset)) {
       counters.rxDropped++;
-      packet.release();
+      user.dropped(packet, R.LINK_BAD_MARKS);
       return false;
     }
     if (this.medium === MEDIUM_IP) packet.network = head;
@@ -266,6 +273,7 @@ export class TunLink implements Link {
   }
 
   private send(): void {
+    const wasFull = this.queue.room === 0;
     const errno = this.queue.write();
     this.tellRejected();
     if (errno === EIO) this.wentDown();
@@ -273,10 +281,7 @@ export class TunLink implements Link {
       this.queue.keep();
       this.device.watchWritable(true);
     } else if (errno !== 0) this.lost(errno);
-    if (this.wasFull && this.queue.room > 0 && !this.closed) {
-      this.wasFull = false;
-      this.user?.ready();
-    }
+    if (wasFull && this.queue.room > 0 && !this.closed) this.user?.ready();
   }
 
   private tellRejected(): void {
@@ -328,7 +333,7 @@ export class TunLink implements Link {
     const before = { up: this.up, mtu: this.mtu };
     this.up = up;
     this.mtu = mtu;
-    if (!up) this.queue.dropAll();
+    if (!up) this.queue.dropAll(R.LINK_DOWN);
     else if (!before.up && this.user !== undefined) this.device.watchReadable(true);
     if (mtu !== before.mtu) this.onEvent({ type: 'mtu', text: `${this.name} has an MTU of ${mtu} now` });
     if (up !== before.up) {
@@ -344,7 +349,7 @@ export class TunLink implements Link {
     this.up = false;
     this.backlog = false;
     this.device.watchReadable(false);
-    this.queue.dropAll();
+    this.queue.dropAll(R.LINK_DOWN);
     const why =
       errno === EBADFD ? 'was deleted' : errno === END_OF_STREAM ? 'was closed by its other end' : undefined;
     this.onEvent({

@@ -1,6 +1,6 @@
 // Packets on their way to a device: queued by transmit, written by one native call, kept when the device is full.
 import { Fifo } from '@tunstack/stack/base';
-import type { LinkCounters, Packet, PacketPool } from '@tunstack/stack/contract';
+import { type LinkCounters, type Packet, type PacketPool, R } from '@tunstack/stack/contract';
 import { type Device, WRITE_STRIDE } from './device.ts';
 
 /** Owns what it was given: each packet is written and released, or dropped, counted and released. */
@@ -12,11 +12,21 @@ export class TxQueue {
   private readonly counters: LinkCounters;
   /** Octets of the device's own header, not counted as traffic. */
   private readonly header: number;
+  private readonly dropped: (packet: Packet, reason: number) => void;
   private readonly packets: Fifo<Packet>;
   private readonly writes: Int32Array;
   private arenasBound = 0;
 
-  constructor(device: Device, pool: PacketPool, counters: LinkCounters, header: number, limit: number) {
+  /** `header`: octets of the device's own header. `dropped` takes what cannot be sent, with the reason. */
+  constructor(
+    device: Device,
+    pool: PacketPool,
+    counters: LinkCounters,
+    header: number,
+    limit: number,
+    dropped: (packet: Packet, reason: number) => void,
+  ) {
+    this.dropped = dropped;
     this.device = device;
     this.pool = pool;
     this.counters = counters;
@@ -55,18 +65,18 @@ export class TxQueue {
     for (let left = packets.size; left > 0; left--) {
       const packet = packets.shift() as Packet;
       if (packet.own()) packets.push(packet);
-      else this.drop(packet);
+      else this.drop(packet, R.LINK_NO_BUFFER);
     }
   }
 
-  drop(packet: Packet): void {
+  drop(packet: Packet, reason: number): void {
     this.counters.txDropped++;
-    packet.release();
+    this.dropped(packet, reason);
   }
 
-  dropAll(): void {
+  dropAll(reason: number): void {
     for (let packet = this.packets.shift(); packet !== undefined; packet = this.packets.shift()) {
-      this.drop(packet);
+      this.drop(packet, reason);
     }
   }
 
@@ -74,7 +84,7 @@ export class TxQueue {
   private written(packet: Packet, pieces: number): void {
     if (pieces < 0) {
       this.rejectedErrno = -pieces;
-      this.drop(packet);
+      this.drop(packet, R.LINK_REFUSED);
       return;
     }
     this.counters.txPackets++;

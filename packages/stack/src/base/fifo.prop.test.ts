@@ -4,7 +4,10 @@ import { fc, test } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { Fifo } from './fifo.ts';
 
-const steps = fc.array(fc.oneof(fc.integer({ min: 0 }), fc.constant('shift' as const)), { maxLength: 200 });
+const steps = fc.array(fc.oneof(fc.integer({ min: 0 }), fc.constant('shift' as const)), {
+  maxLength: 200,
+  size: 'max',
+});
 
 test.prop([fc.integer({ min: 1, max: 40 }), steps])(
   'a queue gives back what an array would, and refuses exactly what is beyond its limit',

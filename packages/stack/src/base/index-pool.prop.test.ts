@@ -4,7 +4,7 @@ import { fc, test } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import { IndexPool, NONE } from './index-pool.ts';
 
-test.prop([fc.integer({ min: 0, max: 20 }), fc.array(fc.nat(), { maxLength: 200 })])(
+test.prop([fc.integer({ min: 0, max: 20 }), fc.array(fc.nat(), { maxLength: 200, size: 'max' })])(
   'an index is held by one at a time, lies below the limit, and the pool is exhausted only at its limit',
   (limit, script) => {
     const pool = new IndexPool(limit);

@@ -9,7 +9,8 @@
 //   - `receive` is called inside `poll` and nowhere else; `transmit` never calls it, not even a loopback's.
 //   - `transmit` takes ownership when it answers TAKEN (the packet is queued, or dropped on purpose and counted), and
 //     leaves it when it answers FULL. It answers FULL exactly when `room` was 0.
-//   - After FULL, `ready` is called once there is room again.
+//   - Whenever `room` was 0, `ready` is called once there is room again.
+//   - A packet that the link takes or receives and cannot use goes to `dropped`, with the reason; it is never just lost.
 //   - What `poll` hands up is either owned or lent until the end of the pump; what is queued beyond `flush` is owned.
 
 import type { Packet } from './packet.ts';
@@ -32,7 +33,7 @@ export const FULL = 1;
 export interface LinkUser {
   /** Takes one packet that arrived. Called within `poll` only. */
   receive(packet: Packet): void;
-  /** There is something to poll, or room again after FULL. May be called at any time but inside a call of the user's. */
+  /** There is something to poll, or room again. */
   ready(): void;
   /**
    * There is something to poll, and the event loop itself says so: nothing of the stack is running, so the pump may run
@@ -41,6 +42,8 @@ export interface LinkUser {
   arrived(): void;
   /** `up` or `mtu` changed. */
   changed(): void;
+  /** The link has no use for this packet: the user counts the reason code and releases it. */
+  dropped(packet: Packet, reason: number): void;
 }
 
 /** What the link counted: `ip -s link`'s columns. */
@@ -83,6 +86,12 @@ export interface Link {
   flush(): void;
   /** Stops for good; queued packets are released. */
   close(): void;
+}
+
+/** Gives a packet that a link has no use for to its user, or back to its pool when nobody stands on the link. */
+export function dropOnLink(user: LinkUser | undefined, packet: Packet, reason: number): void {
+  if (user === undefined) packet.release();
+  else user.dropped(packet, reason);
 }
 
 export function newLinkCounters(): LinkCounters {

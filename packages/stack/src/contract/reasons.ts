@@ -127,6 +127,16 @@ const table = [
   // going out
   ['NO_ROUTE', 'RFC 1122 3.3.1', 'no route leads there', 'IpOutNoRoutes'],
   ['LINK_DOWN', 'RFC 1122 3.3.1', 'the link is down', 'IpOutDiscards'],
+  ['LINK_REFUSED', 'write(2): EINVAL, EMSGSIZE', 'the device refused it for what is in it', 'IpOutDiscards'],
+  ['LINK_BAD_MARKS', 'virtio 1.2 5.1.6', 'its virtio-net header and its octets do not fit', 'IpInDiscards'],
+  ['LINK_MARKS', 'virtio 1.2 5.1.6', 'the link cannot pass on what its marks ask for', 'IpOutDiscards'],
+  ['LINK_TOO_LONG', 'ip-link(8) mtu', 'longer than the far end of the link takes', 'IpOutDiscards'],
+  [
+    'LINK_NO_BUFFER',
+    'options.pool',
+    'no packet slot was left for what the link had to keep',
+    'IpOutDiscards',
+  ],
   ['LINK_FULL', 'IFF_UP, txqueuelen', 'the queue of the link is full', 'IpOutDiscards'],
   ['TOO_BIG', 'RFC 1191 3', 'larger than the path takes, and not to be fragmented', 'IpOutDiscards'],
   ['ANSWERS_FULL', 'options.answersMax', 'more answers than one batch may cause', 'IpOutDiscards'],

@@ -7,7 +7,7 @@ import { icmpFrame, octets, stackWith } from '../testing/index.ts';
 
 const word16 = fc.oneof(fc.integer({ min: 0, max: 0xffff }), fc.constantFrom(0, 0xffff));
 const data = fc.oneof(
-  fc.uint8Array({ maxLength: 1400 }),
+  fc.uint8Array({ maxLength: 1400, size: 'max' }),
   fc.integer({ min: 0, max: 1400 }).map((n) => new Uint8Array(n)),
   fc.integer({ min: 0, max: 1400 }).map((n) => new Uint8Array(n).fill(255)),
 );
@@ -36,8 +36,8 @@ test.prop([word16, word16, data, fc.constantFrom(0, 0, 3)])(
 );
 
 test.prop([
-  fc.array(fc.constantFrom(0, 1), { minLength: 1, maxLength: 40 }),
-  fc.uint8Array({ maxLength: 100 }),
+  fc.array(fc.constantFrom(0, 1), { minLength: 1, maxLength: 40, size: 'max' }),
+  fc.uint8Array({ maxLength: 100, size: 'max' }),
 ])('options of a request are stripped from its reply', (options, payload) => {
   const bench = stackWith();
   const [reply] = bench.exchange(icmpFrame({ options }, payload));

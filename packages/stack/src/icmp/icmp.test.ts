@@ -316,6 +316,8 @@ test('all targets together get 50 errors at once and 1000 a second after that', 
     answers += bench.exchange(...Array.from({ length: 20 }, frame)).length;
   }
   expect(answers).toBe(2000);
+  bench.clock.advanceMs(60_000);
+  expect(bench.exchange(...Array.from({ length: 80 }, frame))).toHaveLength(50);
 });
 
 test('a target that was silent for longer than half the clock’s circle is not held up', () => {

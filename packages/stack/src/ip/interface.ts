@@ -78,18 +78,14 @@ export class Interface implements LinkUser {
       context.drop(packet, R.LINK_DOWN);
       return TAKEN;
     }
-    if (this.refuses(packet)) return FULL;
+    if (link.room === 0) return FULL;
     if (context.tap !== undefined) context.tap.packet(packet, DIRECTION_OUT, this.id, context.nowUs);
     return link.transmit(packet);
   }
 
-  /**
-   * True when the link takes nothing now. It is asked with the packet, which FULL leaves as it is: only a link that has
-   * answered FULL calls `ready` when there is room again.
-   */
-  refuses(packet: Packet): boolean {
-    const { link } = this;
-    return link.up && link.room === 0 && link.transmit(packet) === FULL;
+  /** True when `transmit` would answer FULL now. */
+  get full(): boolean {
+    return this.link.up && this.link.room === 0;
   }
 
   /** The sender got FULL: it hears once when there is room. */
@@ -113,6 +109,10 @@ export class Interface implements LinkUser {
 
   arrived(): void {
     this.owner.wakeNow();
+  }
+
+  dropped(packet: Packet, reason: number): void {
+    this.context.drop(packet, reason);
   }
 
   changed(): void {

@@ -14,7 +14,7 @@ const IDLE_MAX = 3;
 const PATHS_MAX = 6;
 const step = fc.record({ acquire: fc.boolean(), remote: fc.integer({ min: 1, max: 9 }) });
 
-test.prop([fc.array(step, { maxLength: 120 })])(
+test.prop([fc.array(step, { maxLength: 120, size: 'max' })])(
   'held paths stay, idle ones go least recently used first, and the table is full only of held ones',
   (script) => {
     const options = { ...DEFAULT_OPTIONS, idlePathsMax: IDLE_MAX, pathsMax: PATHS_MAX };

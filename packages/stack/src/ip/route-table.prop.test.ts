@@ -22,7 +22,10 @@ const step = fc.record({
   length: fc.integer({ min: 0, max: 32 }),
 });
 
-test.prop([fc.array(step, { maxLength: 60 }), fc.array(fc.oneof(address, fc.integer()), { maxLength: 30 })])(
+test.prop([
+  fc.array(step, { maxLength: 60, size: 'max' }),
+  fc.array(fc.oneof(address, fc.integer()), { maxLength: 30, size: 'max' }),
+])(
   'a look-up finds the longest prefix that covers the address, as a linear scan does',
   (script, destinations) => {
     const table = new RouteTable(1000);

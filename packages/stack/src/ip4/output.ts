@@ -39,7 +39,7 @@ export class Ip4Output {
       return TAKEN;
     }
     const { face } = path;
-    if (face.refuses(packet)) return FULL;
+    if (face.full) return FULL;
     if (packet.length + IPV4_MIN_HEADER > path.pmtu && packet.gsoType === GSO_NONE) {
       this.context.drop(packet, R.TOO_BIG);
       return TAKEN;

@@ -2,6 +2,7 @@
 
 import { Fifo } from '../base/fifo.ts';
 import {
+  dropOnLink,
   FEATURE_CHECKSUM,
   FEATURE_TSO4,
   FEATURE_USO,
@@ -14,6 +15,7 @@ import {
   TAKEN,
 } from '../contract/link.ts';
 import type { Packet } from '../contract/packet.ts';
+import { R } from '../contract/reasons.ts';
 
 const QUEUE_PACKETS = 1024;
 
@@ -59,7 +61,7 @@ export class Loopback implements Link {
     if (packet.own()) this.queue.push(packet);
     else {
       this.counters.txDropped++;
-      packet.release();
+      dropOnLink(this.user, packet, R.LINK_NO_BUFFER);
     }
     return TAKEN;
   }

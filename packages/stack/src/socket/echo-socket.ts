@@ -2,6 +2,8 @@
 
 import { EAGAIN, EBADF, OK } from '../contract/errno.ts';
 import { EVENT_ERROR, EVENT_READABLE, type EventTarget } from '../contract/events.ts';
+import { PACKET_LENT } from '../contract/packet.ts';
+import { R } from '../contract/reasons.ts';
 import type { EchoEndpoint, EchoError, EchoSockets } from '../icmp/echo-sockets.ts';
 import { formatIp4 } from '../wire/address.ts';
 import { Datagram } from './datagram.ts';
@@ -34,6 +36,8 @@ export class EchoSocket implements EventTarget {
   private readonly endpoint: EchoEndpoint;
   private readonly handler: EchoHandler;
   private readonly datagram: Datagram = new Datagram();
+  /** Its own handler runs, after which it shows nothing any more. */
+  private dispatching = false;
 
   /** `id`: the identifier, 1 .. 65535, or 0 for a random one. Throws EADDRINUSE, EMFILE. */
   constructor(host: SocketHost, sockets: EchoSockets, handler: EchoHandler, id: number) {
@@ -74,6 +78,11 @@ export class EchoSocket implements EventTarget {
     if (this.endpoint.closed) return undefined;
     const packet = this.sockets.receive(this.endpoint);
     if (packet === undefined) return undefined;
+    // Shown beyond this pump, it would keep the slab.
+    if (!this.dispatching && packet.state === PACKET_LENT && !packet.own()) {
+      this.host.context.drop(packet, R.NO_BUFFER);
+      return undefined;
+    }
     this.datagram.show(packet);
     return this.datagram;
   }
@@ -86,12 +95,14 @@ export class EchoSocket implements EventTarget {
 
   dispatch(events: number): void {
     if (this.endpoint.closed) return;
+    this.dispatching = true;
     try {
       if ((events & EVENT_ERROR) !== 0) {
         for (const error of this.endpoint.errors.splice(0)) this.handler.error?.(this, error);
       }
       if ((events & EVENT_READABLE) !== 0 && !this.endpoint.closed) this.handler.readable?.(this);
     } finally {
+      this.dispatching = false;
       this.datagram.hide();
     }
   }

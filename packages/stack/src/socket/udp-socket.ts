@@ -3,6 +3,8 @@
 import type { Context } from '../context.ts';
 import { EAGAIN, EBADF, EDESTADDRREQ, EISCONN, ENOTCONN, OK } from '../contract/errno.ts';
 import { EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE, type EventTarget } from '../contract/events.ts';
+import { PACKET_LENT } from '../contract/packet.ts';
+import { R } from '../contract/reasons.ts';
 import type { DatagramEndpoint } from '../ip/datagrams.ts';
 import type { Path } from '../ip/path.ts';
 import type { UdpEngine } from '../udp/engine.ts';
@@ -49,6 +51,8 @@ export class UdpSocket implements EventTarget {
   private readonly endpoint: DatagramEndpoint;
   private readonly handler: UdpHandler;
   private readonly datagram: Datagram = new Datagram();
+  /** Its own handler runs, after which it shows nothing any more. */
+  private dispatching = false;
   /** The path of the last unconnected send: replies to one peer need no look-up each. */
   private last: Path | undefined = undefined;
   private lastAddress: string | number = 0;
@@ -125,6 +129,11 @@ export class UdpSocket implements EventTarget {
     if (this.endpoint.closed) return undefined;
     const packet = this.engine.receive(this.endpoint);
     if (packet === undefined) return undefined;
+    // Shown beyond this pump, it would keep the slab.
+    if (!this.dispatching && packet.state === PACKET_LENT && !packet.own()) {
+      this.host.context.drop(packet, R.NO_BUFFER);
+      return undefined;
+    }
     this.datagram.show(packet);
     return this.datagram;
   }
@@ -203,6 +212,7 @@ export class UdpSocket implements EventTarget {
 
   dispatch(events: number): void {
     if (this.endpoint.closed) return;
+    this.dispatching = true;
     try {
       if ((events & EVENT_ERROR) !== 0 && this.handler.error !== undefined) {
         const error = this.takeError();
@@ -211,6 +221,7 @@ export class UdpSocket implements EventTarget {
       if ((events & EVENT_READABLE) !== 0 && !this.endpoint.closed) this.handler.readable?.(this);
       if ((events & EVENT_WRITABLE) !== 0 && !this.endpoint.closed) this.handler.writable?.(this);
     } finally {
+      this.dispatching = false;
       this.datagram.hide();
     }
   }

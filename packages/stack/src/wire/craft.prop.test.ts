@@ -176,6 +176,19 @@ describe('repairChecksums', () => {
     expect(changed.every((i) => fields.includes(i))).toBe(true);
   });
 
+  test('a UDP checksum covers what the UDP length claims, or all there is when that makes no sense', () => {
+    const fields = { ...ends, sourcePort: 1, destinationPort: 2, payload: Uint8Array.of(1, 2, 3, 4) };
+    const short = craftUdp({ ...fields, length: 10, checksum: 0x1234 });
+    repairChecksums(short);
+    expect(dissectIpv4(short).next).toMatchObject({ length: 10, checksumOk: true });
+    for (const length of [0, 7, 13]) {
+      const b = craftUdp({ ...fields, length, checksum: 0x1234 });
+      repairChecksums(b);
+      const pseudo = pseudoHeaderSum(0x0a090001, 0x0a090002, ip.PROTO_UDP, 12);
+      expect(complement(pseudo + sumBytes(b, 20, 12))).toBe(0);
+    }
+  });
+
   test('no UDP checksum stays none, a fragment keeps its own', () => {
     const fields = { ...ends, sourcePort: 1, destinationPort: 2, payload: Uint8Array.of(1, 2, 3) };
     const none = craftUdp({ ...fields, checksum: 0 });

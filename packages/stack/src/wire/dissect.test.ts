@@ -112,6 +112,17 @@ describe('what cannot be believed', () => {
     expect(found.next).toMatchObject({ next: { bytes: Uint8Array.of(1, 2) }, trailer: Uint8Array.of(3) });
   });
 
+  test('a datagram without a UDP checksum is right, one with a wrong one is not', () => {
+    expect(dissectIpv4(craftUdp({ ...udp, checksum: 0 })).next).toMatchObject({
+      checksum: 0,
+      checksumOk: true,
+    });
+    expect(dissectIpv4(craftUdp({ ...udp, checksum: 1 })).next).toMatchObject({
+      checksum: 1,
+      checksumOk: false,
+    });
+  });
+
   test('a later fragment is data, of a first one no checksum can be told', () => {
     expect(dissectIpv4(craftUdp({ ...udp, ip: { fragmentOffset: 8 } })).next.layer).toBe('data');
     const first = dissectIpv4(craftUdp({ ...udp, length: 3000, ip: { mf: true } })).next;
