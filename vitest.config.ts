@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts'],
     setupFiles: ['test/setup.ts'],
+    // Loading fast-check anew for every file costs more than most files do, and no test leaves anything behind.
+    isolate: false,
     reporters: ['default', './tools/closing-line.ts'],
     testTimeout: 120_000,
     hookTimeout: 60_000,

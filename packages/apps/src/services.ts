@@ -13,7 +13,7 @@ export interface ServiceCounters {
   generated: number;
   /** From a port of a service like these: answering could go on for ever. */
   refused: number;
-  /** No room to send the answer. */
+  /** Nobody to answer (port 0), no way to them, or no room to send. */
   unanswered: number;
 }
 
@@ -51,7 +51,8 @@ export class Services {
   private echo(socket: UdpSocket): void {
     for (let d = socket.receive(); d !== undefined; d = socket.receive()) {
       if (ANSWERING_PORTS.has(d.port)) this.counters.refused++;
-      else if (this.answer(socket, d.bytes, d.offset, d.length, d.address, d.port)) this.counters.echoed++;
+      else if (socket.reply(d, d.bytes, d.offset, d.length)) this.counters.echoed++;
+      else this.counters.unanswered++;
     }
   }
 
@@ -68,27 +69,9 @@ export class Services {
       const start = this.line * (PATTERN_LINE + 2);
       const length = Math.min(PATTERN_MAX, this.pattern.length - start);
       this.line = (this.line + 1) % 94;
-      if (this.answer(socket, this.pattern, start, length, d.address, d.port)) this.counters.generated++;
+      if (socket.reply(d, this.pattern, start, length)) this.counters.generated++;
+      else this.counters.unanswered++;
     }
-  }
-
-  /** An answer that cannot go is counted, not thrown: the next asker is served all the same. */
-  private answer(
-    socket: UdpSocket,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-    to: number,
-    port: number,
-  ): boolean {
-    let sent = false;
-    try {
-      sent = socket.sendTo(bytes, offset, length, to, port);
-    } catch {
-      // ENETUNREACH, EMSGSIZE, ENOBUFS: counted below like a full queue.
-    }
-    if (!sent) this.counters.unanswered++;
-    return sent;
   }
 }
 

@@ -2,7 +2,6 @@
 //
 //   stack A  <->  [ end 0 ]====[ end 1 ]  <->  stack B        no wire, no loss: a bounded inbox at each end
 
-import { Fifo } from '@tunstack/stack/base';
 import {
   dropOnLink,
   FEATURE_CHECKSUM,
@@ -10,6 +9,7 @@ import {
   FEATURE_USO,
   FULL,
   GSO_NONE,
+  Inbox,
   type Link,
   type LinkCounters,
   type LinkUser,
@@ -46,13 +46,12 @@ export class VethEnd implements Link {
   readonly features: number;
   readonly headroom: number = 0;
   readonly counters: LinkCounters = newLinkCounters();
-  backlog = false;
   private mtuBytes: number;
   private admin = true;
   private closed = false;
   private other: VethEnd | undefined = undefined;
   private user: LinkUser | undefined = undefined;
-  private readonly inbox: Fifo<Packet>;
+  private readonly inbox: Inbox;
   private filled = false;
 
   constructor(name: string, options: VethOptions) {
@@ -60,7 +59,7 @@ export class VethEnd implements Link {
     this.medium = options.medium ?? MEDIUM_IP;
     this.features = options.features ?? FEATURE_CHECKSUM | FEATURE_TSO4 | FEATURE_USO;
     this.mtuBytes = options.mtu ?? 1500;
-    this.inbox = new Fifo(options.queuePackets ?? 1024);
+    this.inbox = new Inbox(options.queuePackets ?? 1024, this.counters);
   }
 
   get mtu(): number {
@@ -90,22 +89,17 @@ export class VethEnd implements Link {
     return this.peer().inbox.room;
   }
 
+  get backlog(): boolean {
+    return this.inbox.backlog;
+  }
+
   attach(user: LinkUser | undefined): void {
     this.user = user;
   }
 
-  /** What arrived during a pump waits for the next: the count is taken at the start. */
   poll(budget: number): number {
     const wasFull = this.inbox.room === 0;
-    const count = Math.min(budget, this.inbox.size);
-    this.backlog = this.inbox.size > count;
-    for (let i = 0; i < count; i++) {
-      const packet = this.inbox.shift() as Packet;
-      this.counters.rxPackets++;
-      this.counters.rxBytes += packet.length;
-      if (this.user === undefined) packet.release();
-      else this.user.receive(packet);
-    }
+    const count = this.inbox.poll(this.user, budget);
     if (wasFull && count > 0) this.peer().user?.ready();
     return count;
   }
@@ -136,7 +130,7 @@ export class VethEnd implements Link {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    for (let packet = this.inbox.shift(); packet !== undefined; packet = this.inbox.shift()) packet.release();
+    this.inbox.clear();
     this.peer().user?.changed();
   }
 

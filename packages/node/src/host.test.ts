@@ -80,6 +80,7 @@ describe('the host', () => {
     stack.udpSocket({}).sendTo(Uint8Array.of(1), 0, 1, '127.0.0.1', 9);
     await turn();
     await wait(0);
-    expect(process.getActiveResourcesInfo().filter((name) => name === 'Timeout')).toHaveLength(before);
+    const after = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    expect(after).toBeLessThanOrEqual(before);
   });
 });

@@ -1,7 +1,8 @@
 // A wire in virtual time: two links, each direction impaired by its own seeded fates, with a rate and a queue.
 
-import { Fifo, Prng } from '@tunstack/stack/base';
+import { Prng } from '@tunstack/stack/base';
 import {
+  Inbox,
   type Link,
   type LinkCounters,
   type LinkUser,
@@ -44,11 +45,10 @@ export class WireEnd implements Link {
   readonly headroom: number = 0;
   readonly counters: LinkCounters = newLinkCounters();
   up = true;
-  backlog = false;
   private readonly wire: Wire;
   private readonly fates: Fates;
   private readonly how: Impairment;
-  private readonly inbox: Fifo<Packet> = new Fifo(INBOX_PACKETS);
+  private readonly inbox: Inbox = new Inbox(INBOX_PACKETS, this.counters);
   private user: LinkUser | undefined = undefined;
   /** When the sender of this direction is done with what it has queued. */
   private idleAtUs = 0;
@@ -66,21 +66,16 @@ export class WireEnd implements Link {
     return Number.MAX_SAFE_INTEGER;
   }
 
+  get backlog(): boolean {
+    return this.inbox.backlog;
+  }
+
   attach(user: LinkUser | undefined): void {
     this.user = user;
   }
 
   poll(budget: number): number {
-    const count = Math.min(budget, this.inbox.size);
-    this.backlog = this.inbox.size > count;
-    for (let i = 0; i < count; i++) {
-      const packet = this.inbox.shift() as Packet;
-      this.counters.rxPackets++;
-      this.counters.rxBytes += packet.length;
-      if (this.user === undefined) packet.release();
-      else this.user.receive(packet);
-    }
-    return count;
+    return this.inbox.poll(this.user, budget);
   }
 
   transmit(packet: Packet): number {
@@ -94,7 +89,7 @@ export class WireEnd implements Link {
 
   close(): void {
     this.up = false;
-    for (let packet = this.inbox.shift(); packet !== undefined; packet = this.inbox.shift()) packet.release();
+    this.inbox.clear();
   }
 
   /** For the wire: the fate of a packet sent here. */

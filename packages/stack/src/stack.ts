@@ -29,15 +29,18 @@ import { Ip4Output } from './ip4/output.ts';
 import { Loopback } from './link/loopback.ts';
 import { DEFAULT_OPTIONS, type Options } from './options.ts';
 import { Pump } from './pump.ts';
+import type { SocketHost } from './socket/datagram-socket.ts';
 import { type EchoHandler, EchoSocket } from './socket/echo-socket.ts';
 import { invalidArgument } from './socket/errors.ts';
 import { Resolver } from './socket/resolve.ts';
-import { type SocketHost, type UdpHandler, UdpSocket } from './socket/udp-socket.ts';
+import { type UdpHandler, UdpSocket } from './socket/udp-socket.ts';
 import type { Stats } from './stats.ts';
 import { UdpEngine } from './udp/engine.ts';
 import {
   formatPrefix,
+  IP4_BROADCAST,
   isMulticast4,
+  isReserved4,
   isThisNetwork4,
   type Prefix,
   parseIp4,
@@ -156,13 +159,14 @@ export class Stack implements InterfaceOwner, SocketHost {
     face.link.attach(undefined);
     face.link.close();
     face.unblockAll();
+    this.wake();
   }
 
   /** Adds an address with its network: `addAddress(face, '10.9.0.2/24')`. A route to the network comes with it. */
   addAddress(face: Interface, text: string): void {
     const prefix = parsePrefix(text);
-    if (prefix === undefined || isThisNetwork4(prefix.address) || isMulticast4(prefix.address)) {
-      invalidArgument('address', text, "an IPv4 address with prefix length, as '10.9.0.2/24'");
+    if (prefix === undefined || !mayBeOurs(prefix)) {
+      invalidArgument('address', text, "the address of a host with prefix length, as '10.9.0.2/24'");
     }
     if (!this.routeTable.add(this.localRoute(prefix)))
       invalidArgument('address', text, 'an address not yet in use here');
@@ -284,6 +288,13 @@ export class Stack implements InterfaceOwner, SocketHost {
   private ownedBy(route: Route, face: Interface): boolean {
     return route.type === ROUTE_LOCAL && face.addresses.some(({ address }) => address === route.source);
   }
+}
+
+/** Neither nobody's, nor a group's, nor everybody's. */
+function mayBeOurs({ address, length }: Prefix): boolean {
+  if (isThisNetwork4(address) || isMulticast4(address) || isReserved4(address) || address === IP4_BROADCAST)
+    return false;
+  return length >= 31 || ((address & ~prefixMask(length)) !== 0 && (address | prefixMask(length)) !== -1);
 }
 
 /** What follows from an address: its network is on the link, and the network's two broadcasts (RFC 3021: not of a /31). */

@@ -40,6 +40,15 @@ export class Fifo<T> {
     return item;
   }
 
+  /** Takes out the item that was pushed last. */
+  pop(): T | undefined {
+    if (this.size === 0) return undefined;
+    const place = (this.head + --this.size) & (this.items.length - 1);
+    const item = this.items[place];
+    this.items[place] = undefined;
+    return item;
+  }
+
   /** The item at `index` from the front, which must exist. */
   at(index: number): T {
     assert(index >= 0 && index < this.size, 'a queue is read within its size');

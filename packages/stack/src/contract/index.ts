@@ -6,6 +6,7 @@ export type { Entropy } from './entropy.ts';
 export * from './errno.ts';
 export * from './events.ts';
 export * from './hook.ts';
+export { Inbox } from './inbox.ts';
 export * from './link.ts';
 export * from './packet.ts';
 export { DEFAULT_POOL_LIMITS, PacketPool, POOL_HEADROOM, type PoolLimits } from './packet-pool.ts';

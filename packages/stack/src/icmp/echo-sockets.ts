@@ -1,5 +1,6 @@
 // Echo sockets: the asking side of ping. A socket has an identifier, as a UDP socket has a port (Linux's ping sockets).
 
+import { NONE } from '../base/index-pool.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import * as errno from '../contract/errno.ts';
@@ -36,9 +37,14 @@ export class EchoSockets {
   private readonly byId: Map<number, EchoEndpoint> = new Map();
 
   constructor(context: Context, paths: PathTable, output: DatagramOutput) {
-    const { echoSocketsMax } = context.options;
     this.context = context;
-    this.queues = new DatagramQueues(context, paths, output, PROTO_ICMP, C.IcmpOutMsgs, echoSocketsMax);
+    this.queues = new DatagramQueues(context, paths, output, {
+      number: PROTO_ICMP,
+      sent: C.IcmpOutMsgs,
+      received: NONE,
+      full: R.ICMP_ECHO_SOCKET_FULL,
+      socketsMax: context.options.echoSocketsMax,
+    });
   }
 
   get hasWork(): boolean {
@@ -85,11 +91,6 @@ export class EchoSockets {
     return errno.OK;
   }
 
-  /** The next reply, head at its data, transport at its ICMP header, or undefined. The caller owns it. */
-  receive(endpoint: EchoEndpoint): Packet | undefined {
-    return this.queues.receive(endpoint);
-  }
-
   close(endpoint: EchoEndpoint): void {
     if (endpoint.closed) return;
     this.queues.close(endpoint);
@@ -97,7 +98,10 @@ export class EchoSockets {
   }
 
   closeAll(): void {
-    for (const endpoint of [...this.byId.values()]) this.close(endpoint);
+    for (const endpoint of [...this.byId.values()]) {
+      this.close(endpoint);
+      endpoint.target.dispatch(0);
+    }
     this.queues.discardAll();
   }
 
@@ -109,7 +113,7 @@ export class EchoSockets {
       return;
     }
     packet.pull(icmp.ICMP_HEADER);
-    if (!this.queues.deliver(endpoint, packet)) this.context.drop(packet, R.ICMP_ECHO_SOCKET_FULL);
+    this.queues.deliver(endpoint, packet);
   }
 
   /** An error about an echo request of ours: false when nobody here sent it. */

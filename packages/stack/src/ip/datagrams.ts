@@ -2,11 +2,12 @@
 // the drain. Queues are counted in octets, as SO_RCVBUF and SO_SNDBUF are.
 
 import { Fifo } from '../base/fifo.ts';
+import { NONE } from '../base/index-pool.ts';
 import type { Context } from '../context.ts';
 import { EAGAIN, ENOBUFS, OK } from '../contract/errno.ts';
 import { EVENT_READABLE, EVENT_WRITABLE, type EventTarget } from '../contract/events.ts';
 import { FULL } from '../contract/link.ts';
-import { PACKET_LENT, type Packet } from '../contract/packet.ts';
+import type { Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { Sender } from './interface.ts';
 import type { Path, PathTable } from './path.ts';
@@ -23,6 +24,9 @@ export class DatagramEndpoint implements Sender {
   /** Arrived, head at the transport header. */
   readonly rx: Fifo<Packet> = new Fifo(QUEUE_MAX);
   readonly tx: Fifo<Packet> = new Fifo(QUEUE_MAX);
+  /** The last packets of `rx`: they arrived in this pump and do not count against `rxLimit` yet. */
+  fresh = 0;
+  /** What the others are charged, octets. */
   rxBytes = 0;
   txBytes = 0;
   rxLimit: number;
@@ -42,8 +46,6 @@ export class DatagramEndpoint implements Sender {
   closed = false;
   /** On the list of those who may send. */
   dirty = false;
-  /** Waits at an interface for room, and so is not on that list. */
-  blocked = false;
   /** Its first datagram was refused by a full link, which tells when there is room. */
   waiting = false;
   touched = false;
@@ -67,34 +69,38 @@ export interface DatagramOutput {
   send(packet: Packet, path: Path, protocol: number, ttl: number, tos: number): number;
 }
 
+/** What the queues need to know of a protocol. */
+export interface DatagramProtocol {
+  /** IP protocol number. */
+  readonly number: number;
+  /** Place of the nstat counter of datagrams sent, and of those that an application took (NONE: not counted). */
+  readonly sent: number;
+  readonly received: number;
+  /** The reason to drop what a receive queue cannot hold. */
+  readonly full: number;
+  /** Sockets there can be. */
+  readonly socketsMax: number;
+}
+
 /** The queues of all sockets of one protocol. */
 export class DatagramQueues {
   private readonly context: Context;
   private readonly paths: PathTable;
   private readonly output: DatagramOutput;
-  private readonly protocol: number;
-  private readonly sentCounter: number;
+  private readonly protocol: DatagramProtocol;
   private readonly dirty: Fifo<DatagramEndpoint>;
   private readonly touched: Fifo<DatagramEndpoint>;
   /** Sockets with something to send: those on the dirty list and those that wait for room, closed ones among them. */
   private busy = 0;
+  private readonly unsettled: Packet[] = [];
 
-  /** `sentCounter`: the nstat counter of datagrams sent. `limit`: sockets there can be. */
-  constructor(
-    context: Context,
-    paths: PathTable,
-    output: DatagramOutput,
-    protocol: number,
-    sentCounter: number,
-    limit: number,
-  ) {
+  constructor(context: Context, paths: PathTable, output: DatagramOutput, protocol: DatagramProtocol) {
     this.context = context;
     this.paths = paths;
     this.output = output;
     this.protocol = protocol;
-    this.sentCounter = sentCounter;
-    this.dirty = new Fifo(limit * 2);
-    this.touched = new Fifo(limit * 2);
+    this.dirty = new Fifo(protocol.socketsMax * 2);
+    this.touched = new Fifo(protocol.socketsMax * 2);
   }
 
   /** True while something could be sent. */
@@ -106,40 +112,60 @@ export class DatagramQueues {
     return packet.length + this.context.options.datagramOverheadBytes;
   }
 
-  /** Queues an arrived packet for the socket and marks it readable. False: its queue is full, the packet is still ours. */
-  deliver(endpoint: DatagramEndpoint, packet: Packet): boolean {
-    const charge = this.charge(packet);
-    // An empty queue takes any one datagram: a small SO_RCVBUF must not make a socket deaf.
-    if (endpoint.rxBytes > 0 && endpoint.rxBytes + charge > endpoint.rxLimit) return false;
-    if (!endpoint.rx.push(packet)) return false;
-    endpoint.rxBytes += charge;
+  /**
+   * Queues an arrived packet for the socket and marks it readable. The limit of the queue comes later: what the
+   * application reads in its turn of this pump costs no memory, for it lies in the slab.
+   */
+  deliver(endpoint: DatagramEndpoint, packet: Packet): void {
+    if (!endpoint.rx.push(packet)) {
+      this.context.drop(packet, this.protocol.full);
+      return;
+    }
+    endpoint.fresh++;
     if (!endpoint.touched) {
       endpoint.touched = true;
       this.touched.push(endpoint);
     }
     this.context.events.mark(endpoint.target, EVENT_READABLE);
-    return true;
   }
 
-  /** Takes the first received packet out of the queue; the caller owns it. */
+  /** Takes the first received packet out of the queue for the application; the caller owns it. */
   receive(endpoint: DatagramEndpoint): Packet | undefined {
-    const packet = endpoint.rx.shift();
-    if (packet !== undefined) endpoint.rxBytes -= this.charge(packet);
+    const packet = this.takeFirst(endpoint);
+    const { received } = this.protocol;
+    if (packet !== undefined && received !== NONE) this.context.stats.counters[received]++;
     return packet;
   }
 
-  /** After the events: what the application left in its queue leaves the receive slab. */
+  private takeFirst(endpoint: DatagramEndpoint): Packet | undefined {
+    const packet = endpoint.rx.shift();
+    if (packet === undefined) return undefined;
+    if (endpoint.fresh > endpoint.rx.size) endpoint.fresh--;
+    else endpoint.rxBytes -= this.charge(packet);
+    return packet;
+  }
+
+  /** After the events: what the application left leaves the slab and counts against the limit, or is dropped. */
   settle(): void {
     for (let endpoint = this.touched.shift(); endpoint !== undefined; endpoint = this.touched.shift()) {
       endpoint.touched = false;
-      for (let i = endpoint.rx.size; i > 0; i--) {
-        const packet = endpoint.rx.shift() as Packet;
-        if (packet.state !== PACKET_LENT || packet.own()) endpoint.rx.push(packet);
-        else {
-          endpoint.rxBytes -= this.charge(packet);
-          this.context.drop(packet, R.NO_BUFFER);
-        }
+      for (; endpoint.fresh > 0; endpoint.fresh--) this.unsettled.push(endpoint.rx.pop() as Packet);
+      for (let packet = this.unsettled.pop(); packet !== undefined; packet = this.unsettled.pop()) {
+        this.keep(endpoint, packet);
       }
+    }
+  }
+
+  private keep(endpoint: DatagramEndpoint, packet: Packet): void {
+    const charge = this.charge(packet);
+    // An empty queue takes any one datagram: a small SO_RCVBUF must not make a socket deaf.
+    if (endpoint.rxBytes > 0 && endpoint.rxBytes + charge > endpoint.rxLimit) {
+      this.context.drop(packet, this.protocol.full);
+    } else if (packet.own()) {
+      endpoint.rx.push(packet);
+      endpoint.rxBytes += charge;
+    } else {
+      this.context.drop(packet, R.NO_BUFFER);
     }
   }
 
@@ -188,10 +214,11 @@ export class DatagramQueues {
     const packet = endpoint.tx.at(0);
     const path = this.paths.at(packet.path);
     const charge = this.charge(packet);
-    if (this.output.send(packet, path, this.protocol, endpoint.ttl, endpoint.tos) === FULL) return false;
+    if (this.output.send(packet, path, this.protocol.number, endpoint.ttl, endpoint.tos) === FULL)
+      return false;
     endpoint.tx.shift();
     if (endpoint.tx.size === 0) this.busy--;
-    this.context.stats.counters[this.sentCounter]++;
+    this.context.stats.counters[this.protocol.sent]++;
     this.paths.release(path);
     endpoint.txBytes -= charge;
     if (endpoint.wantsRoom && endpoint.txBytes * 2 <= endpoint.txLimit && !endpoint.closed) {
@@ -209,7 +236,7 @@ export class DatagramQueues {
   /** The socket closes: what it had received is dropped, what it had sent still goes out. */
   close(endpoint: DatagramEndpoint): void {
     endpoint.closed = true;
-    for (let packet = this.receive(endpoint); packet !== undefined; packet = this.receive(endpoint)) {
+    for (let packet = this.takeFirst(endpoint); packet !== undefined; packet = this.takeFirst(endpoint)) {
       this.context.drop(packet, R.SOCKET_CLOSED);
     }
   }

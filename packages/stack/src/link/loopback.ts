@@ -1,6 +1,6 @@
 // The loopback link: what is transmitted is received, in the next pump. The smallest Link; read it first.
 
-import { Fifo } from '../base/fifo.ts';
+import { Inbox } from '../contract/inbox.ts';
 import {
   dropOnLink,
   FEATURE_CHECKSUM,
@@ -28,12 +28,15 @@ export class Loopback implements Link {
   readonly headroom: number = 0;
   readonly counters: LinkCounters = newLinkCounters();
   up = true;
-  backlog = false;
-  private readonly queue: Fifo<Packet> = new Fifo(QUEUE_PACKETS);
+  private readonly inbox: Inbox = new Inbox(QUEUE_PACKETS, this.counters);
   private user: LinkUser | undefined = undefined;
 
   get room(): number {
-    return this.queue.room;
+    return this.inbox.room;
+  }
+
+  get backlog(): boolean {
+    return this.inbox.backlog;
   }
 
   attach(user: LinkUser | undefined): void {
@@ -41,24 +44,15 @@ export class Loopback implements Link {
   }
 
   poll(budget: number): number {
-    const count = Math.min(budget, this.queue.size);
-    this.backlog = this.queue.size > count;
-    for (let i = 0; i < count; i++) {
-      const packet = this.queue.shift() as Packet;
-      this.counters.rxPackets++;
-      this.counters.rxBytes += packet.length;
-      if (this.user === undefined) packet.release();
-      else this.user.receive(packet);
-    }
-    return count;
+    return this.inbox.poll(this.user, budget);
   }
 
   transmit(packet: Packet): number {
-    if (this.queue.room === 0) return FULL;
+    if (this.inbox.room === 0) return FULL;
     this.counters.txPackets++;
     this.counters.txBytes += packet.length;
     // It stays beyond this pump: the slab and any send buffer are left behind.
-    if (packet.own()) this.queue.push(packet);
+    if (packet.own()) this.inbox.push(packet);
     else {
       this.counters.txDropped++;
       dropOnLink(this.user, packet, R.LINK_NO_BUFFER);
@@ -67,11 +61,11 @@ export class Loopback implements Link {
   }
 
   flush(): void {
-    if (this.queue.size > 0) this.user?.ready();
+    if (this.inbox.size > 0) this.user?.ready();
   }
 
   close(): void {
     this.up = false;
-    for (let packet = this.queue.shift(); packet !== undefined; packet = this.queue.shift()) packet.release();
+    this.inbox.clear();
   }
 }

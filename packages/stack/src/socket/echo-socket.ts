@@ -1,14 +1,11 @@
 // An echo socket of a stack: sends ICMP echo requests, hears the replies and the errors about them. The asking side of ping.
 
-import { EAGAIN, EBADF, OK } from '../contract/errno.ts';
-import { EVENT_ERROR, EVENT_READABLE, type EventTarget } from '../contract/events.ts';
-import { PACKET_LENT } from '../contract/packet.ts';
-import { R } from '../contract/reasons.ts';
+import { EAGAIN, OK } from '../contract/errno.ts';
+import { EVENT_ERROR, EVENT_READABLE } from '../contract/events.ts';
 import type { EchoEndpoint, EchoError, EchoSockets } from '../icmp/echo-sockets.ts';
 import { formatIp4 } from '../wire/address.ts';
-import { Datagram } from './datagram.ts';
+import { DatagramSocket, type SocketHost } from './datagram-socket.ts';
 import { SocketError } from './errors.ts';
-import type { SocketHost } from './udp-socket.ts';
 
 /** What an echo socket calls; each at most once per pump. */
 export interface EchoHandler {
@@ -29,19 +26,14 @@ export interface EchoHandler {
  * });
  * ping.send('10.9.0.1', 1, new Uint8Array(56));
  */
-export class EchoSocket implements EventTarget {
-  pendingEvents = 0;
-  private readonly host: SocketHost;
+export class EchoSocket extends DatagramSocket<EchoEndpoint> {
+  protected readonly endpoint: EchoEndpoint;
   private readonly sockets: EchoSockets;
-  private readonly endpoint: EchoEndpoint;
   private readonly handler: EchoHandler;
-  private readonly datagram: Datagram = new Datagram();
-  /** Its own handler runs, after which it shows nothing any more. */
-  private dispatching = false;
 
   /** `id`: the identifier, 1 .. 65535, or 0 for a random one. Throws EADDRINUSE, EMFILE. */
   constructor(host: SocketHost, sockets: EchoSockets, handler: EchoHandler, id: number) {
-    this.host = host;
+    super(host);
     this.sockets = sockets;
     this.handler = handler;
     const endpoint = sockets.open(this, id & 0xffff);
@@ -53,14 +45,9 @@ export class EchoSocket implements EventTarget {
     return this.endpoint.localPort;
   }
 
-  set ttl(ttl: number) {
-    this.endpoint.ttl = ttl & 0xff;
-  }
-
   /** Sends one request. False: the queue is full. Throws ENETUNREACH, EMSGSIZE, EINVAL. */
   send(address: string, sequence: number, data: Uint8Array): boolean {
-    this.host.context.enterVerb();
-    if (this.endpoint.closed) throw new SocketError(EBADF, 'sendto');
+    this.enter('sendto');
     const { resolver } = this.host;
     const path = resolver.remote(address, undefined);
     if (typeof path === 'number') throw new SocketError(path, 'sendto', address);
@@ -71,39 +58,14 @@ export class EchoSocket implements EventTarget {
     return result === OK;
   }
 
-  /** The next reply, or undefined: `address`, `sequence`, `ttl` and the data. The record is reused: see Datagram. */
-  receive(): Datagram | undefined {
-    this.host.context.enterVerb();
-    this.datagram.hide();
-    if (this.endpoint.closed) return undefined;
-    const packet = this.sockets.receive(this.endpoint);
-    if (packet === undefined) return undefined;
-    // Shown beyond this pump, it would keep the slab.
-    if (!this.dispatching && packet.state === PACKET_LENT && !packet.own()) {
-      this.host.context.drop(packet, R.NO_BUFFER);
-      return undefined;
+  protected hear(events: number): void {
+    if ((events & EVENT_ERROR) !== 0) {
+      for (const error of this.endpoint.errors.splice(0)) this.handler.error?.(this, error);
     }
-    this.datagram.show(packet);
-    return this.datagram;
+    if ((events & EVENT_READABLE) !== 0 && !this.closed) this.handler.readable?.(this);
   }
 
-  close(): void {
-    this.host.context.enterVerb();
-    this.datagram.hide();
+  protected shut(): void {
     this.sockets.close(this.endpoint);
-  }
-
-  dispatch(events: number): void {
-    if (this.endpoint.closed) return;
-    this.dispatching = true;
-    try {
-      if ((events & EVENT_ERROR) !== 0) {
-        for (const error of this.endpoint.errors.splice(0)) this.handler.error?.(this, error);
-      }
-      if ((events & EVENT_READABLE) !== 0 && !this.endpoint.closed) this.handler.readable?.(this);
-    } finally {
-      this.dispatching = false;
-      this.datagram.hide();
-    }
   }
 }

@@ -1,17 +1,14 @@
 // A UDP socket of a stack: verbs that mark, one handler that hears. packages/node makes Node's dgram.Socket of it.
 
-import type { Context } from '../context.ts';
 import { EAGAIN, EBADF, EDESTADDRREQ, EISCONN, ENOTCONN, OK } from '../contract/errno.ts';
-import { EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE, type EventTarget } from '../contract/events.ts';
-import { PACKET_LENT } from '../contract/packet.ts';
-import { R } from '../contract/reasons.ts';
+import { EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE } from '../contract/events.ts';
 import type { DatagramEndpoint } from '../ip/datagrams.ts';
 import type { Path } from '../ip/path.ts';
 import type { UdpEngine } from '../udp/engine.ts';
 import { formatIp4 } from '../wire/address.ts';
-import { Datagram } from './datagram.ts';
+import type { Datagram } from './datagram.ts';
+import { DatagramSocket, type SocketHost } from './datagram-socket.ts';
 import { invalidArgument, SocketError } from './errors.ts';
-import type { Resolver } from './resolve.ts';
 
 /** What a UDP socket calls; each at most once per pump. */
 export interface UdpHandler {
@@ -23,14 +20,6 @@ export interface UdpHandler {
   error?(socket: UdpSocket, error: SocketError): void;
 }
 
-/** What a socket needs of its stack. */
-export interface SocketHost {
-  readonly context: Context;
-  readonly resolver: Resolver;
-  /** Asks the host for a pump. */
-  wake(): void;
-}
-
 /**
  * A UDP socket. Made by `stack.udpSocket(handler)`.
  *
@@ -38,28 +27,23 @@ export interface SocketHost {
  * const socket = stack.udpSocket({
  *   readable(s) {
  *     for (let d = s.receive(); d !== undefined; d = s.receive()) {
- *       s.sendTo(d.bytes, d.offset, d.length, d.address, d.port);
+ *       s.reply(d, d.bytes, d.offset, d.length);
  *     }
  *   },
  * });
  * socket.bind('0.0.0.0', 7);
  */
-export class UdpSocket implements EventTarget {
-  pendingEvents = 0;
-  private readonly host: SocketHost;
+export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
+  protected readonly endpoint: DatagramEndpoint;
   private readonly engine: UdpEngine;
-  private readonly endpoint: DatagramEndpoint;
   private readonly handler: UdpHandler;
-  private readonly datagram: Datagram = new Datagram();
-  /** Its own handler runs, after which it shows nothing any more. */
-  private dispatching = false;
   /** The path of the last unconnected send: replies to one peer need no look-up each. */
   private last: Path | undefined = undefined;
   private lastAddress: string | number = 0;
   private lastGeneration = 0;
 
   constructor(host: SocketHost, engine: UdpEngine, handler: UdpHandler) {
-    this.host = host;
+    super(host);
     this.engine = engine;
     this.handler = handler;
     this.endpoint = engine.open(this);
@@ -118,24 +102,26 @@ export class UdpSocket implements EventTarget {
     checkPort(port, 1);
     if (this.endpoint.connected !== undefined) throw new SocketError(EISCONN, 'sendto');
     if (this.endpoint.bound === undefined) this.bind();
-    const path = this.pathTo(address, port);
+    const path = this.findPath(address);
+    if (typeof path === 'number') {
+      const text = typeof address === 'number' ? formatIp4(address) : address;
+      throw new SocketError(path, 'sendto', text, port);
+    }
     return this.queue(path, port, bytes, offset, length);
   }
 
-  /** The next datagram, or undefined. The record is reused: see Datagram. */
-  receive(): Datagram | undefined {
-    this.host.context.enterVerb();
-    this.datagram.hide();
-    if (this.endpoint.closed) return undefined;
-    const packet = this.engine.receive(this.endpoint);
-    if (packet === undefined) return undefined;
-    // Shown beyond this pump, it would keep the slab.
-    if (!this.dispatching && packet.state === PACKET_LENT && !packet.own()) {
-      this.host.context.drop(packet, R.NO_BUFFER);
-      return undefined;
-    }
-    this.datagram.show(packet);
-    return this.datagram;
+  /**
+   * Answers the sender of a datagram, if that can be: false when there is no room, no route, or no port to answer to.
+   * Never throws for what the sender chose, so that no datagram from outside can end a server.
+   */
+  reply(to: Datagram, bytes: Uint8Array, offset: number, length: number): boolean {
+    this.enter('sendto');
+    checkRange(bytes, offset, length);
+    if (to.port === 0) return false;
+    const { connected } = this.endpoint;
+    const path = connected ?? this.findPath(to.address);
+    if (typeof path === 'number') return false;
+    return this.post(path, to.port, bytes, offset, length) === OK;
   }
 
   /** What came back for a datagram sent before, or undefined; clears it. */
@@ -161,94 +147,40 @@ export class UdpSocket implements EventTarget {
     return { address: formatIp4(connected.remote), port: remotePort };
   }
 
-  /** Octets that the queues may hold (SO_RCVBUF, SO_SNDBUF), and the TTL of what is sent (1 .. 255). */
-  get receiveBuffer(): number {
-    return this.endpoint.rxLimit;
-  }
-
-  set receiveBuffer(bytes: number) {
-    if (!(bytes > 0)) invalidArgument('bytes', bytes, 'positive');
-    this.endpoint.rxLimit = bytes;
-  }
-
-  get sendBuffer(): number {
-    return this.endpoint.txLimit;
-  }
-
-  set sendBuffer(bytes: number) {
-    if (!(bytes > 0)) invalidArgument('bytes', bytes, 'positive');
-    this.endpoint.txLimit = bytes;
-  }
-
-  get ttl(): number {
-    return this.endpoint.ttl;
-  }
-
-  set ttl(ttl: number) {
-    if (!(Number.isInteger(ttl) && ttl >= 1 && ttl <= 255)) invalidArgument('ttl', ttl, '1 to 255');
-    this.endpoint.ttl = ttl;
-  }
-
-  /** Octets that wait to be sent. */
-  get queuedBytes(): number {
-    return this.endpoint.txBytes;
-  }
-
   get connected(): boolean {
     return this.endpoint.connected !== undefined;
   }
 
-  get closed(): boolean {
-    return this.endpoint.closed;
+  protected hear(events: number): void {
+    if ((events & EVENT_ERROR) !== 0 && this.handler.error !== undefined) {
+      const error = this.takeError();
+      if (error !== undefined) this.handler.error(this, error);
+    }
+    if ((events & EVENT_READABLE) !== 0 && !this.closed) this.handler.readable?.(this);
+    if ((events & EVENT_WRITABLE) !== 0 && !this.closed) this.handler.writable?.(this);
   }
 
-  /** Closes the socket: what was sent before still goes out. A second call does nothing. */
-  close(): void {
-    this.host.context.enterVerb();
-    this.datagram.hide();
+  protected shut(): void {
     this.forgetLast();
     this.engine.close(this.endpoint);
   }
 
-  dispatch(events: number): void {
-    if (this.endpoint.closed) return;
-    this.dispatching = true;
-    try {
-      if ((events & EVENT_ERROR) !== 0 && this.handler.error !== undefined) {
-        const error = this.takeError();
-        if (error !== undefined) this.handler.error(this, error);
-      }
-      if ((events & EVENT_READABLE) !== 0 && !this.endpoint.closed) this.handler.readable?.(this);
-      if ((events & EVENT_WRITABLE) !== 0 && !this.endpoint.closed) this.handler.writable?.(this);
-    } finally {
-      this.dispatching = false;
-      this.datagram.hide();
-    }
-  }
-
-  private enter(call: string): void {
-    this.host.context.enterVerb();
-    if (this.endpoint.closed) throw new SocketError(EBADF, call);
-  }
-
-  private pathTo(address: string | number, port: number): Path {
+  /** The path to an address from where this socket is bound, or an errno; the last one is remembered. */
+  private findPath(address: string | number): Path | number {
     const { resolver } = this.host;
-    if (
-      this.last !== undefined &&
-      this.lastAddress === address &&
-      this.lastGeneration === resolver.generation
-    )
-      return this.last;
+    const { last } = this;
+    if (last !== undefined && this.lastAddress === address && this.lastGeneration === resolver.generation) {
+      return last;
+    }
     const { bound } = this.endpoint;
     const found =
       typeof address === 'number' ? resolver.remoteWord(address, bound) : resolver.remote(address, bound);
-    const text = typeof address === 'number' ? formatIp4(address) : address;
-    const path = this.resolved(found, 'sendto', text, port);
+    if (typeof found === 'number') return found;
     this.forgetLast();
-    this.last = path;
+    this.last = found;
     this.lastAddress = address;
     this.lastGeneration = resolver.generation;
-    return path;
+    return found;
   }
 
   private forgetLast(): void {
@@ -257,11 +189,16 @@ export class UdpSocket implements EventTarget {
   }
 
   private queue(path: Path, port: number, bytes: Uint8Array, offset: number, length: number): boolean {
+    const result = this.post(path, port, bytes, offset, length);
+    if (result !== OK && result !== EAGAIN)
+      throw new SocketError(result, 'send', formatIp4(path.remote), port);
+    return result === OK;
+  }
+
+  private post(path: Path, port: number, bytes: Uint8Array, offset: number, length: number): number {
     const result = this.engine.send(this.endpoint, path, port, bytes, offset, length);
     this.host.wake();
-    if (result === OK) return true;
-    if (result === EAGAIN) return false;
-    throw new SocketError(result, 'send', formatIp4(path.remote), port);
+    return result;
   }
 
   private resolved(found: Path | number, call: string, address: string, port: number): Path {

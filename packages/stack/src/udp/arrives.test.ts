@@ -99,6 +99,40 @@ prop.prop([
   expect(bench.heard).toEqual([]);
 });
 
+test('what a socket reads in its own turn is not limited: it never leaves the slab', () => {
+  const bench = stackWith();
+  let read = 0;
+  const socket = bench.stack.udpSocket({
+    readable(s) {
+      while (s.receive() !== undefined) read++;
+    },
+  });
+  socket.bind('0.0.0.0', 7);
+  socket.receiveBuffer = 1;
+  bench.exchange(...Array.from({ length: 200 }, () => udpFrame({}, octets(1400))));
+  expect([read, bench.stack.stats.drops()]).toEqual([200, {}]);
+});
+
+test('a reply to port 0, or to nowhere, answers false and throws nothing', () => {
+  const bench = stackWith();
+  const answers: boolean[] = [];
+  const socket = bench.stack.udpSocket({
+    readable(s) {
+      for (let d = s.receive(); d !== undefined; d = s.receive()) {
+        answers.push(s.reply(d, d.bytes, d.offset, d.length));
+      }
+    },
+  });
+  socket.bind('0.0.0.0', 7);
+  bench.stack.removeRoute('0.0.0.0/0');
+  bench.exchange(
+    udpFrame({ sport: 0 }, octets(1)),
+    udpFrame({ src: '198.51.100.1' }, octets(1)),
+    udpFrame({}, octets(1)),
+  );
+  expect(answers).toEqual([false, false, true]);
+});
+
 test('the receive queue is counted in octets and overhead, and what does not fit is counted', () => {
   const bench = stackWith();
   const socket = bench.stack.udpSocket({});
@@ -106,8 +140,8 @@ test('the receive queue is counted in octets and overhead, and what does not fit
   socket.receiveBuffer = 4 * (100 + 256);
   bench.exchange(...Array.from({ length: 10 }, () => udpFrame({}, octets(100))));
   expect(bench.stack.stats.drops()).toEqual({ UDP_RECEIVE_FULL: 6 });
-  expect([bench.stack.stats.get('UdpRcvbufErrors'), bench.stack.stats.get('UdpInDatagrams')]).toEqual([6, 4]);
   expect(collect(socket)).toHaveLength(4);
+  expect([bench.stack.stats.get('UdpRcvbufErrors'), bench.stack.stats.get('UdpInDatagrams')]).toEqual([6, 4]);
   bench.exchange(udpFrame({}, octets(100)));
   expect(collect(socket)).toHaveLength(1);
   expect(bench.pool.inUse).toBe(0);

@@ -37,11 +37,16 @@ export class UdpEngine {
   private readonly anyPath: number;
 
   constructor(context: Context, paths: PathTable, output: DatagramOutput, finder: LocalPathFinder) {
-    const { udpSocketsMax } = context.options;
     this.context = context;
     this.paths = paths;
     this.finder = finder;
-    this.queues = new DatagramQueues(context, paths, output, PROTO_UDP, C.UdpOutDatagrams, udpSocketsMax);
+    this.queues = new DatagramQueues(context, paths, output, {
+      number: PROTO_UDP,
+      sent: C.UdpOutDatagrams,
+      received: C.UdpInDatagrams,
+      full: R.UDP_RECEIVE_FULL,
+      socketsMax: context.options.udpSocketsMax,
+    });
     this.byPath = new FlowTable(context.entropy.int32());
     this.ports = new UdpPorts(context);
     this.anyPath = (paths.acquire(0, 0) as Path).id;
@@ -112,6 +117,7 @@ export class UdpEngine {
     length: number,
   ): number {
     if (length > udp.UDP_MAX_PAYLOAD) return errno.EMSGSIZE;
+    this.paths.refresh(path);
     if (path.route === undefined) return errno.ENETUNREACH;
     const total = udp.UDP_HEADER + length;
     if (total + path.headerLength > path.pmtu) return errno.EMSGSIZE;
@@ -134,11 +140,6 @@ export class UdpEngine {
     return errno.OK;
   }
 
-  /** The next datagram received, head at its payload, or undefined. The caller owns it. */
-  receive(endpoint: DatagramEndpoint): Packet | undefined {
-    return this.queues.receive(endpoint);
-  }
-
   /** Unbinds and forgets the socket; datagrams it queued still go out. */
   close(endpoint: DatagramEndpoint): void {
     if (endpoint.closed) return;
@@ -154,7 +155,10 @@ export class UdpEngine {
   /** Closes all sockets at once, their send queues too. */
   closeAll(): void {
     for (const endpoint of this.endpoints) {
-      if (endpoint !== undefined) this.close(endpoint);
+      if (endpoint === undefined) continue;
+      this.close(endpoint);
+      // What the socket shows goes back, too.
+      endpoint.target.dispatch(0);
     }
     this.queues.discardAll();
   }
@@ -169,11 +173,7 @@ export class UdpEngine {
     const endpoint = this.find(packet);
     if (endpoint === undefined) return PORT_UNREACHABLE;
     packet.pull(udp.UDP_HEADER);
-    if (!this.queues.deliver(endpoint, packet)) {
-      this.context.drop(packet, R.UDP_RECEIVE_FULL);
-      return ARRIVED;
-    }
-    this.context.stats.counters[C.UdpInDatagrams]++;
+    this.queues.deliver(endpoint, packet);
     return ARRIVED;
   }
 

@@ -1,0 +1,118 @@
+// What all datagram sockets share: how they read, hear, and close. UdpSocket and EchoSocket are of this kind.
+
+import type { Context } from '../context.ts';
+import { EBADF } from '../contract/errno.ts';
+import type { EventTarget } from '../contract/events.ts';
+import { PACKET_LENT } from '../contract/packet.ts';
+import { R } from '../contract/reasons.ts';
+import type { DatagramEndpoint } from '../ip/datagrams.ts';
+import { Datagram } from './datagram.ts';
+import { invalidArgument, SocketError } from './errors.ts';
+import type { Resolver } from './resolve.ts';
+
+/** What a socket needs of its stack. */
+export interface SocketHost {
+  readonly context: Context;
+  readonly resolver: Resolver;
+  /** Asks the host for a pump. */
+  wake(): void;
+}
+
+/** A socket whose packets wait in an endpoint's queues. */
+export abstract class DatagramSocket<E extends DatagramEndpoint> implements EventTarget {
+  pendingEvents = 0;
+  protected readonly host: SocketHost;
+  protected abstract readonly endpoint: E;
+  private readonly datagram: Datagram = new Datagram();
+  /** Its own handler runs, after which it shows nothing any more. */
+  private dispatching = false;
+
+  constructor(host: SocketHost) {
+    this.host = host;
+  }
+
+  /** The next datagram, or undefined. The record is reused: see Datagram. */
+  receive(): Datagram | undefined {
+    this.host.context.enterVerb();
+    this.datagram.hide();
+    if (this.endpoint.closed) return undefined;
+    const packet = this.endpoint.queues.receive(this.endpoint);
+    if (packet === undefined) return undefined;
+    // Shown beyond this pump, it would keep the slab.
+    if (!this.dispatching && packet.state === PACKET_LENT && !packet.own()) {
+      this.host.context.drop(packet, R.NO_BUFFER);
+      return undefined;
+    }
+    this.datagram.show(packet);
+    return this.datagram;
+  }
+
+  /** The TTL of what is sent, 1 .. 255. */
+  get ttl(): number {
+    return this.endpoint.ttl;
+  }
+
+  set ttl(ttl: number) {
+    if (!(Number.isInteger(ttl) && ttl >= 1 && ttl <= 255)) invalidArgument('ttl', ttl, '1 to 255');
+    this.endpoint.ttl = ttl;
+  }
+
+  /** Octets that the receive queue may hold (SO_RCVBUF): payload and `datagramOverheadBytes` each. */
+  get receiveBuffer(): number {
+    return this.endpoint.rxLimit;
+  }
+
+  set receiveBuffer(bytes: number) {
+    if (!(bytes > 0)) invalidArgument('bytes', bytes, 'positive');
+    this.endpoint.rxLimit = bytes;
+  }
+
+  /** Octets that the send queue may hold (SO_SNDBUF), counted alike. */
+  get sendBuffer(): number {
+    return this.endpoint.txLimit;
+  }
+
+  set sendBuffer(bytes: number) {
+    if (!(bytes > 0)) invalidArgument('bytes', bytes, 'positive');
+    this.endpoint.txLimit = bytes;
+  }
+
+  /** Octets that wait to be sent. */
+  get queuedBytes(): number {
+    return this.endpoint.txBytes;
+  }
+
+  get closed(): boolean {
+    return this.endpoint.closed;
+  }
+
+  /** Closes the socket: what was sent before still goes out. A second call does nothing. */
+  close(): void {
+    this.host.context.enterVerb();
+    this.datagram.hide();
+    if (!this.endpoint.closed) this.shut();
+  }
+
+  /** For the event ring. A socket that its stack has closed only gives back what it shows. */
+  dispatch(events: number): void {
+    this.dispatching = true;
+    try {
+      if (!this.endpoint.closed) this.hear(events);
+    } finally {
+      this.dispatching = false;
+      this.datagram.hide();
+    }
+  }
+
+  /** Calls the application's handler for these event bits. */
+  protected abstract hear(events: number): void;
+
+  /** Leaves the tables of its protocol. */
+  protected abstract shut(): void;
+
+  /** The first line of every verb. */
+  protected enter(call: string): void {
+    this.host.context.enterVerb();
+    if (this.endpoint.closed) throw new SocketError(EBADF, call);
+  }
+}
