@@ -1,10 +1,12 @@
-// The shared suites, on every implementation that needs no device.
+// The shared suites, on every implementation; a TunLink stands on a socket pair, which needs no privilege.
 
+import { setImmediate as turn } from 'node:timers/promises';
 import { veth } from '@tunstack/links';
 import { NodeClock, NodeEntropy } from '@tunstack/node';
 import { Agenda, Probe, SimClock, SimEntropy, Wire } from '@tunstack/sim';
 import { Loopback } from '@tunstack/stack';
 import { PacketPool } from '@tunstack/stack/contract';
+import { adoptDevice, socketPair, TunLink } from '@tunstack/tun';
 import { clockSuite } from './conformance/clock.ts';
 import { entropySuite } from './conformance/entropy.ts';
 import { type LinkUnderTest, linkSuite } from './conformance/link.ts';
@@ -67,6 +69,30 @@ linkSuite('probe', () => {
     },
   };
 });
+
+function overSockets(vnetHdr: boolean): LinkUnderTest {
+  const pool = new PacketPool();
+  const [link, other] = socketPair().map((fd) => {
+    return new TunLink({ device: adoptDevice({ fd, mode: 'tun', vnetHdr }), pool, queue: 8 });
+  });
+  const far = new FarEnd(other, pool);
+  return {
+    link,
+    pool,
+    capacity: 8,
+    arrive: (frame) => void far.send(frame),
+    // One round of the loop to poll the descriptor, one to be sure of it.
+    async settle() {
+      await turn();
+      await turn();
+    },
+    far: () => far.take(),
+    dispose: () => other.close(),
+  };
+}
+
+linkSuite('TunLink', () => overSockets(false));
+linkSuite('TunLink with a vnet header', () => overSockets(true));
 
 clockSuite('SimClock', () => {
   const clock = new SimClock();

@@ -8,8 +8,6 @@ import { AllocLink } from './alloc-link.ts';
 import { echoRequest, udpRequest } from './frames.ts';
 
 const BATCH = 256;
-/** A batch of the largest datagrams. */
-const BUFFER = 1 << 20;
 const WARM_UP = 200_000;
 
 const [protocol, payload, count] = process.argv.slice(2);
@@ -34,8 +32,6 @@ const socket = stack.udpSocket({
   },
 });
 socket.bind('0.0.0.0', 7);
-socket.receiveBuffer = BUFFER;
-socket.sendBuffer = BUFFER;
 
 /** Pumps until so many packets were answered. */
 function pump(packets: number): void {

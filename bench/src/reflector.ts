@@ -5,8 +5,6 @@ import { Host } from '@tunstack/node';
 import { adoptDevice, TunLink } from '@tunstack/tun';
 
 const PORT = 7;
-/** A batch of 256 datagrams of 1500 octets: more than the default of 212,992 octets holds. */
-const BUFFER = 1 << 20;
 
 const host = new Host();
 const stack = host.stack();
@@ -21,8 +19,6 @@ const socket = stack.udpSocket({
   },
 });
 socket.bind('0.0.0.0', PORT);
-socket.receiveBuffer = BUFFER;
-socket.sendBuffer = BUFFER;
 
 process.on('SIGTERM', () => {
   const { user, system } = process.cpuUsage();

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 export interface ClockUnderTest {
   readonly clock: Clock;
   /** Lets at least this much time pass: moves a virtual clock, burns time on a real one. */
-  pass(ms: number): void;
+  readonly pass: (ms: number) => void;
   /** Microseconds that may pass between two readings taken one after the other: 0 for a virtual clock. */
   readonly slackUs: number;
 }

@@ -30,6 +30,8 @@ export interface LinkUnderTest {
   readonly reorders?: boolean;
   /** The far end sends these octets; when it is done, `poll` has them (or `link.backlog` says there is more). */
   arrive(frame: Uint8Array): void | Promise<void>;
+  /** After one or more `arrive`: lets the event loop tell the link. */
+  settle?(): Promise<void>;
   /** Lets what was transmitted and flushed reach the far end, and answers it as octets with complete checksums. */
   far(): Uint8Array[] | Promise<Uint8Array[]>;
   /** Cleans up beyond `link.close`. */
@@ -149,6 +151,7 @@ class Bench {
         this.link.flush();
       }
     }
+    await this.under.settle?.();
   }
 
   /** As text, in an order that does not matter where the link keeps none. */
@@ -324,8 +327,8 @@ function fullLaws(fresh: () => Bench): void {
     while (link.room > 0) link.transmit(bench.owned(datagram(1)));
     const packet = bench.owned(datagram(2));
     expect(link.transmit(packet)).toBe(FULL);
-    link.flush();
     user.readies = 0;
+    link.flush();
     for (let i = 0; i < 50 && (link.room === 0 || user.readies === 0); i++) {
       await bench.received();
       if (under.loops === true) break;

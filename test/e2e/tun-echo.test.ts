@@ -41,6 +41,20 @@ async function seen(echo: Echo, file: string, pattern: string): Promise<void> {
   throw new Error(`the capture never showed the ping with ${pattern}`);
 }
 
+/** The kernel floods the UDP echo: `count` datagrams of `size` octets, `inFlight` of them under way. */
+async function blast(
+  echo: Echo,
+  count: number,
+  size: number,
+  inFlight: number,
+): Promise<Record<string, number>> {
+  const program = [process.execPath, join(root, 'test/support/udp-blast.mjs'), '10.9.0.2', '7'];
+  const numbers = [count, size, inFlight].map(String);
+  const { stdout, stderr } = await run([...echo.enter, ...program, ...numbers], 60_000);
+  expect(stderr).toBe('');
+  return JSON.parse(stdout) as Record<string, number>;
+}
+
 describe.skipIf(requireTun())('tun-echo and the kernel', () => {
   test.each([
     ['one at a time', ['-c', '20000']],
@@ -56,40 +70,24 @@ describe.skipIf(requireTun())('tun-echo and the kernel', () => {
     expect(end.nstat.IcmpOutEchoReps).toBe(20_000);
   });
 
-  test('with the vnet header, too', async () => {
-    const echo = await startEcho('--vnet-hdr');
+  test.each([
+    ['with the vnet header', ['--vnet-hdr']],
+    ['without', []],
+  ])('large datagrams by the full batch are all answered: %s', async (_, flags) => {
+    const echo = await startEcho(...flags);
     const { stdout } = await run(
       [...echo.enter, tool('ping') ?? '', '-q', '-f', '-c', '2000', '10.9.0.2'],
       60_000,
     );
-    const blast = [
-      process.execPath,
-      join(root, 'test/support/udp-blast.mjs'),
-      '10.9.0.2',
-      '7',
-      '2000',
-      '900',
-      '64',
-    ];
-    const udp = JSON.parse((await run([...echo.enter, ...blast])).stdout) as Record<string, number>;
+    const udp = await blast(echo, 5000, 1400, 1500);
     await stopEcho(echo);
     expect(stdout).toContain('2000 packets transmitted, 2000 received, 0% packet loss');
-    expect(udp).toEqual({ sent: 2000, received: 2000, wrong: 0 });
+    expect(udp).toEqual({ sent: 5000, received: 5000, wrong: 0 });
   });
 
   test('a UDP echo of 100,000 datagrams answers or counts each one', async () => {
     const echo = await startEcho();
-    const blast = [
-      process.execPath,
-      join(root, 'test/support/udp-blast.mjs'),
-      '10.9.0.2',
-      '7',
-      '100000',
-      '64',
-      '2000',
-    ];
-    const result = await run([...echo.enter, ...blast], 60_000);
-    const { sent, received, wrong } = JSON.parse(result.stdout) as Record<string, number>;
+    const { sent, received, wrong } = await blast(echo, 100_000, 64, 2000);
     const { stdout: link } = await run([...echo.enter, 'ip', '-s', '-j', 'link', 'show', echo.device]);
     const [{ stats64 }] = JSON.parse(link) as { stats64: { tx: { dropped: number } } }[];
     const { nstat, services, drops } = await stopEcho(echo);
@@ -147,16 +145,7 @@ describe.skipIf(requireTun())('tun-echo and the kernel', () => {
     // dumpcap says so before its socket is bound, and writes its file in blocks: a marked ping tells what it has seen.
     await seen(echo, theirs, 'feedface');
     await run([...echo.enter, tool('ping') ?? '', '-q', '-f', '-c', '500', '-s', '1001', '10.9.0.2']);
-    const blast = [
-      process.execPath,
-      join(root, 'test/support/udp-blast.mjs'),
-      '10.9.0.2',
-      '7',
-      '1000',
-      '333',
-      '32',
-    ];
-    await run([...echo.enter, ...blast]);
+    await blast(echo, 1000, 333, 32);
     await run([...echo.enter, tool('nc') ?? '', '-u', '-w', '1', '10.9.0.2', '5555'], 10_000, 'closed port');
     await seen(echo, theirs, 'cafebabe');
     await shark.stop('SIGINT');

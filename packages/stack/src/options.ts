@@ -35,7 +35,10 @@ export interface Options {
   readonly udpSocketsMax: number;
   /** Receive queue of a UDP socket, octets of payload plus `datagramOverheadBytes` each: Linux rmem_default. */
   readonly udpReceiveBytes: number;
-  /** Send queue of a UDP socket, counted alike: Linux wmem_default. */
+  /**
+   * Send queue of a UDP socket, counted alike. More than Linux's wmem_default of 208 KiB: what handlers send waits for the
+   * drain, and the answers to one full batch of 1500-octet datagrams must fit.
+   */
   readonly udpSendBytes: number;
   /** What a queued datagram is charged besides its payload. */
   readonly datagramOverheadBytes: number;
@@ -67,7 +70,7 @@ export const DEFAULT_OPTIONS: Options = {
   pmtuExpiresMs: 600_000,
   udpSocketsMax: 16_384,
   udpReceiveBytes: 212_992,
-  udpSendBytes: 212_992,
+  udpSendBytes: 1 << 20,
   datagramOverheadBytes: 256,
   ephemeralPortFirst: 32_768,
   ephemeralPortLast: 60_999,
