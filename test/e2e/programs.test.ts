@@ -187,10 +187,10 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     // Nothing can come any more: the program ends by itself, with its statistics.
     expect(await echo.program.ended).toBe(1);
     expect(echo.program.stdout).toContain('IcmpOutEchoReps');
-    // The kernel takes a device down before it deletes it.
-    for (const [type, times] of Object.entries({ down: 2, up: 1, gone: 1 })) {
-      expect(echo.program.stderr.split(`"type":"${type}"`)).toHaveLength(times + 1);
-    }
+    const lines = (type: string): number => echo.program.stderr.split(`"type":"${type}"`).length - 1;
+    expect([lines('up'), lines('gone')]).toEqual([1, 1]);
+    // The kernel takes a device down before it deletes it, and either may be heard of first.
+    expect([1, 2]).toContain(lines('down'));
   });
 
   test('tun-ping prints what ping prints', async () => {

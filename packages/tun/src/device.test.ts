@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -10,6 +9,7 @@ import { Device, type DeviceOptions, END_OF_STREAM, READ_ROOM, SLAB_SIZE, WRITE_
 import { native } from './native.ts';
 import { socketPair } from './open.ts';
 import { deferred } from './testing/deferred.ts';
+import { isSpinning } from './testing/spinning.ts';
 
 const open: Device[] = [];
 
@@ -25,14 +25,6 @@ function batch(...packets: (readonly [offset: number, length: number])[]): Int32
   for (const [i, [offset, length]] of packets.entries())
     records.set([1, 0, offset, length], i * WRITE_STRIDE);
   return records;
-}
-
-/** CPU time that this process used over 300 ms of doing nothing, in ms. */
-async function idleCpuMs(): Promise<number> {
-  const before = process.cpuUsage();
-  await delay(300);
-  const used = process.cpuUsage(before);
-  return (used.user + used.system) / 1000;
 }
 
 afterEach(() => {
@@ -136,7 +128,7 @@ describe.skipIf(process.platform !== 'linux')('reading', () => {
     writeSync(far, Uint8Array.of(1));
     await arrived.promise;
     writeSync(far, Uint8Array.of(2));
-    expect(await idleCpuMs()).toBeLessThan(100);
+    expect(await isSpinning()).toBe(false);
     expect(batches).toEqual([1]);
     expect(reader.slab[reader.records[0]]).toBe(1);
     arrived = deferred();
@@ -183,7 +175,7 @@ describe.skipIf(process.platform !== 'linux')('reading', () => {
     closeSync(far);
     reader.watchReadable(true);
     await ended.promise;
-    expect(await idleCpuMs()).toBeLessThan(100);
+    expect(await isSpinning()).toBe(false);
     expect(log).toEqual([2, END_OF_STREAM]);
   });
 

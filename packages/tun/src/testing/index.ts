@@ -3,3 +3,4 @@ export { type Output, run, runHere, runIn } from './command.ts';
 export { type Deferred, deferred, Journal } from './deferred.ts';
 export { echoDevice } from './echo.ts';
 export { requireRoot, requireTun } from './require-tun.ts';
+export { isSpinning } from './spinning.ts';
