@@ -55,7 +55,7 @@ export function readFlags(args: readonly string[], flags: Flags, words: number):
     };
   } catch (error) {
     const [line] = (error as Error).message.split(/\. |\n/);
-    throw new UsageError(`${line}; --help lists the flags`);
+    throw new UsageError(`${line.replace(/\.$/, '')}; --help lists the flags`);
   }
 }
 
@@ -80,7 +80,7 @@ export function helpText(usage: string, about: string, flags: Flags, examples: r
   ].join('\n');
 }
 
-/** A whole number in a range, from a flag. */
+/** A number in a range, from a flag. */
 export function numberFlag(given: Given, name: string, least: number, most: number): number {
   const text = given.text(name) ?? '';
   const value = Number(text);
@@ -88,6 +88,28 @@ export function numberFlag(given: Given, name: string, least: number, most: numb
     throw new UsageError(`--${name} takes a number from ${least} to ${most}, not '${text}'`);
   }
   return value;
+}
+
+/** The same, without a fraction. */
+export function wholeFlag(given: Given, name: string, least: number, most: number): number {
+  const value = numberFlag(given, name, least, most);
+  if (!Number.isInteger(value)) throw new UsageError(`--${name} takes a whole number, not '${value}'`);
+  return value;
+}
+
+/**
+ * Where results go: stdout, or stderr when stdout carries the capture. Whoever reads them may leave (`| head`): then the
+ * program ends in order, as by SIGTERM.
+ */
+export function resultStream(given: Given): NodeJS.WriteStream {
+  const out = given.text('write') === '-' ? process.stderr : process.stdout;
+  let failed = false;
+  out.on('error', () => {
+    // What is printed on the way out fails once more.
+    if (!failed) process.kill(process.pid, 'SIGTERM');
+    failed = true;
+  });
+  return out;
 }
 
 /** Logs by pino, to stderr: one JSON object a line, or through pino-pretty on a terminal where that is installed. */

@@ -11,6 +11,7 @@ import {
   helpText,
   makeLogger,
   readFlags,
+  resultStream,
   runProgram,
 } from './cli.ts';
 import { type ServiceCounters, Services } from './services.ts';
@@ -62,8 +63,7 @@ export function main(args: readonly string[]): Promise<number> {
     }
     if (given.on('doctor')) return doctor(given.on('json'));
     const logger = await makeLogger('tun-echo', given.on('verbose'));
-    // Captured to stdout, nothing else may be printed there.
-    const out = given.text('write') === '-' ? process.stderr : process.stdout;
+    const out = resultStream(given);
     const session = new TunSession(given, logger);
     try {
       const services = new Services(session.stack);

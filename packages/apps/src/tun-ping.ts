@@ -13,8 +13,10 @@ import {
   makeLogger,
   numberFlag,
   readFlags,
+  resultStream,
   runProgram,
   UsageError,
+  wholeFlag,
 } from './cli.ts';
 import { describeError, formatRtt, PingReport } from './ping-report.ts';
 import { untilEnding } from './signals.ts';
@@ -100,7 +102,8 @@ export class Pinger {
       this.socket.send(this.plan.target, sequence, this.plan.data);
     } catch (error) {
       this.report.errors++;
-      this.print(`tun-ping: ${(error as Error).message}`);
+      const { message } = error as Error;
+      this.print(this.plan.json ? JSON.stringify({ sequence, error: message }) : `tun-ping: ${message}`);
     }
     const last = this.plan.count > 0 && this.report.transmitted >= this.plan.count;
     this.timer = setTimeout(
@@ -145,10 +148,10 @@ export function main(args: readonly string[]): Promise<number> {
       process.stdout.write(HELP);
       return EXIT_OK;
     }
-    const ttl = numberFlag(given, 'ttl', 1, 255);
+    const ttl = wholeFlag(given, 'ttl', 1, 255);
     const plan = planFrom(given);
     const logger = await makeLogger('tun-ping', given.on('verbose'));
-    const out = given.text('write') === '-' ? process.stderr : process.stdout;
+    const out = resultStream(given);
     const session = new TunSession(given, logger);
     try {
       const pinger = new Pinger(session, plan, ttl, (line) => out.write(`${line}\n`));
@@ -172,10 +175,10 @@ function planFrom(given: Given): Plan {
   const target = given.words[0] ?? (given.text('host-address') ?? '').split('/')[0];
   if (parseIp4(target) === undefined)
     throw new UsageError(`ADDRESS must be an IPv4 address, not '${target}'`);
-  const size = numberFlag(given, 'size', 0, 65_507);
+  const size = wholeFlag(given, 'size', 0, 65_507);
   return {
     target,
-    count: numberFlag(given, 'count', 0, 1_000_000_000),
+    count: wholeFlag(given, 'count', 0, 1_000_000_000),
     intervalMs: numberFlag(given, 'interval', 0.001, 86_400) * 1000,
     timeoutMs: numberFlag(given, 'timeout', 0, 86_400) * 1000,
     data: Uint8Array.from({ length: size }, (_, i) => i & 0xff),

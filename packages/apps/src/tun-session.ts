@@ -2,7 +2,7 @@
 
 import { Host } from '@tunstack/node';
 import type { Interface, Stack } from '@tunstack/stack';
-import { formatIp4, type Prefix, parsePrefix, prefixMask } from '@tunstack/stack/wire';
+import { formatIp4, formatPrefix, type Prefix, parsePrefix, prefixMask } from '@tunstack/stack/wire';
 import {
   linkNetns,
   nsenterCommand,
@@ -14,7 +14,7 @@ import {
 } from '@tunstack/tun';
 import type { Logger } from 'pino';
 import { Capture } from './capture.ts';
-import { type Flags, type Given, numberFlag, UsageError } from './cli.ts';
+import { type Flags, type Given, UsageError, wholeFlag } from './cli.ts';
 
 export const TUN_FLAGS: Flags = {
   tun: { type: 'string', value: 'NAME', default: 'tun%d', help: 'device to make, or to attach to' },
@@ -75,7 +75,7 @@ export class TunSession {
       name: given.text('tun') ?? 'tun%d',
       netns: given.text('netns') ?? 'new',
       address: given.text('host-address') ?? '',
-      mtu: numberFlag(given, 'mtu', 68, 65_535),
+      mtu: wholeFlag(given, 'mtu', 68, 65_535),
       vnetHdr,
       offload: vnetHdr ? TUN_F_CSUM : 0,
     });
@@ -91,9 +91,21 @@ export class TunSession {
         if (type === 'gone') tellGone(text);
       },
     });
-    this.face = this.stack.addLink(this.link, given.text('address'));
-    this.stack.addRoute('0.0.0.0/0', this.face, gateway);
+    this.face = this.stack.addLink(this.link);
+    this.configure(gateway);
     this.host.ref();
+  }
+
+  /** What the stack does not take is a wrong flag; and the open device must not keep the process alive then. */
+  private configure(gateway: string): void {
+    try {
+      this.stack.addAddress(this.face, formatPrefix(this.address));
+      this.stack.addRoute('0.0.0.0/0', this.face, gateway);
+    } catch (error) {
+      this.host.close();
+      this.capture?.close();
+      throw new UsageError(`--address: ${(error as Error).message}`);
+    }
   }
 
   /** Words in front of a command that is to run where the device is. */
@@ -129,6 +141,10 @@ function prefixFlag(given: Given, name: string): Prefix {
   const prefix = parsePrefix(text);
   if (prefix === undefined || !text.includes('/')) {
     throw new UsageError(`--${name} takes an address with prefix length, as 10.9.0.2/24, not '${text}'`);
+  }
+  const host = ~prefixMask(prefix.length);
+  if (prefix.length < 31 && [0, host].includes(prefix.address & host)) {
+    throw new UsageError(`--${name} ${text} is no host's: a network and its broadcast have these`);
   }
   return prefix;
 }

@@ -83,4 +83,53 @@ describe('the host', () => {
     const after = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     expect(after).toBeLessThanOrEqual(before);
   });
+
+  test('a host that a handler closes comes to rest, whatever still waited on its links', async () => {
+    const stack = host.stack({ batchPackets: 1 });
+    let served = 0;
+    const server = stack.udpSocket({
+      readable() {
+        served++;
+        host.close();
+      },
+    });
+    server.bind('127.0.0.1', 7);
+    const client = stack.udpSocket({});
+    for (let i = 0; i < 3; i++) client.sendTo(Uint8Array.of(i), 0, 1, '127.0.0.1', 7);
+    while (served === 0) await turn();
+    await turn();
+    expect(process.getActiveResourcesInfo()).not.toContain('Immediate');
+  });
+
+  test('what the error handler itself throws is an uncaught exception, and the host goes on', async () => {
+    const uncaught: unknown[] = [];
+    const before = process.rawListeners('uncaughtException') as NodeJS.UncaughtExceptionListener[];
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => uncaught.push(error));
+    const clumsy = new Host({
+      onHandlerError: (error) => {
+        throw error;
+      },
+    });
+    const stack = clumsy.stack();
+    const seen: number[] = [];
+    const server = stack.udpSocket({
+      readable(s) {
+        const d = s.receive();
+        if (d !== undefined) seen.push(d.bytes[d.offset]);
+        throw new Error('mine');
+      },
+    });
+    server.bind('127.0.0.1', 7);
+    const client = stack.udpSocket({});
+    for (const octet of [1, 2]) {
+      client.sendTo(Uint8Array.of(octet), 0, 1, '127.0.0.1', 7);
+      for (let i = 0; i < 4; i++) await turn();
+    }
+    process.removeAllListeners('uncaughtException');
+    for (const listener of before) process.on('uncaughtException', listener);
+    expect(seen).toEqual([1, 2]);
+    expect(uncaught).toEqual([new Error('mine'), new Error('mine')]);
+    clumsy.close();
+  });
 });

@@ -26,6 +26,8 @@ export interface HostOptions {
 interface Guest {
   readonly stack: Stack;
   runnable: boolean;
+  /** Removed, maybe by a handler in the middle of its own pump: it is never run again. */
+  left: boolean;
 }
 
 /**
@@ -59,7 +61,7 @@ export class Host {
   stack(options: Partial<Options> = {}): Stack {
     const { clock, entropy, pool } = this;
     const stack = new Stack({ clock, entropy, pool, options });
-    const guest: Guest = { stack, runnable: false };
+    const guest: Guest = { stack, runnable: false, left: false };
     this.guests.push(guest);
     stack.attachHost({ wake: () => this.wake(guest), wakeNow: () => this.wakeNow(guest) });
     return stack;
@@ -72,6 +74,7 @@ export class Host {
     const [guest] = this.guests.splice(at, 1);
     if (guest.runnable) this.runnable--;
     guest.runnable = false;
+    guest.left = true;
     stack.close();
   }
 
@@ -95,7 +98,7 @@ export class Host {
   }
 
   private wake(guest: Guest): void {
-    if (guest.runnable) return;
+    if (guest.runnable || guest.left) return;
     guest.runnable = true;
     this.runnable++;
     if (!this.inTurn) this.schedule();
@@ -103,6 +106,7 @@ export class Host {
 
   /** From a device's callback: the turn runs at once, so that an answer waits for nothing. */
   private wakeNow(guest: Guest): void {
+    if (guest.left) return;
     if (!guest.runnable) {
       guest.runnable = true;
       this.runnable++;
@@ -145,8 +149,16 @@ export class Host {
       try {
         return stack.pump();
       } catch (error) {
-        this.onHandlerError(error, stack);
+        this.report(error, stack);
       }
+    }
+  }
+
+  private report(error: unknown, stack: Stack): void {
+    try {
+      this.onHandlerError(error, stack);
+    } catch (worse) {
+      throwLater(worse);
     }
   }
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
 import { veth } from '@tunstack/links';
 import type { Stack } from '@tunstack/stack';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -127,5 +128,90 @@ describe('UdpSocket, as dgram has it', () => {
     await once(socket, 'close');
     expect(codeOf(() => socket.send('x', 7, '10.0.0.2'))).toBe('ERR_SOCKET_DGRAM_NOT_RUNNING');
     expect(codeOf(() => socket.close())).toBe('ERR_SOCKET_DGRAM_NOT_RUNNING');
+  });
+
+  test('a message handler that throws gets the rest of the batch all the same', async () => {
+    const errors: unknown[] = [];
+    const watched = new Host({ onHandlerError: (error) => errors.push(error) });
+    const stack = watched.stack();
+    const server = new UdpSocket(watched, stack);
+    const got: string[] = [];
+    server.on('message', (data) => {
+      got.push(data.toString());
+      throw new Error('mine');
+    });
+    server.bind(7, '127.0.0.1');
+    const client = new UdpSocket(watched, stack);
+    for (const word of ['one', 'two', 'three']) client.send(word, 7);
+    for (let i = 0; i < 10; i++) await turn();
+    expect(got).toEqual(['one', 'two', 'three']);
+    expect(errors).toHaveLength(3);
+    watched.close();
+  });
+
+  test('what cannot be sent is told to the callback, and without one to nobody, as dgram does', async () => {
+    const server = await listening(here, 7);
+    const errors: Error[] = [];
+    server.on('error', (error) => errors.push(error));
+    // A spoofed sender: no route leads back.
+    server.send('answer', 7, '192.0.2.1');
+    const error = await new Promise((resolve) => server.send('answer', 7, '192.0.2.1', resolve));
+    expect(error).toMatchObject({ code: 'ENETUNREACH', address: '192.0.2.1' });
+    expect(errors).toEqual([]);
+  });
+
+  test('a first send that fails has bound the socket, as in dgram', async () => {
+    const socket = new UdpSocket(host, here);
+    socket.send('nowhere', 7, '192.0.2.1');
+    await once(socket, 'listening');
+    expect(codeOf(() => socket.bind(1000))).toBe('ERR_SOCKET_ALREADY_BOUND');
+    const other = new UdpSocket(host, here);
+    other.connect(7, '192.0.2.1', () => {});
+    await once(other, 'listening');
+    expect(other.address().port).toBeGreaterThan(0);
+  });
+
+  test('bind takes a callback alone, and forgets the one of a bind that failed', async () => {
+    const first = new UdpSocket(host, here);
+    await new Promise<void>((resolve) => first.bind(resolve));
+    const { port } = first.address();
+    expect(port).toBeGreaterThan(0);
+    const called: string[] = [];
+    const second = new UdpSocket(host, here);
+    second.on('error', () => second.bind(0, () => called.push('second')));
+    second.bind(port, () => called.push('first'));
+    // Not `once`: the error on the way would reject it.
+    await new Promise<void>((resolve) => second.on('listening', resolve));
+    expect(called).toEqual(['second']);
+  });
+
+  test('a connected socket is connected once', async () => {
+    const socket = new UdpSocket(host, here);
+    socket.connect(7, '10.0.0.2');
+    await once(socket, 'connect');
+    expect(codeOf(() => socket.connect(9, '10.0.0.2'))).toBe('ERR_SOCKET_DGRAM_IS_CONNECTED');
+    expect(socket.remoteAddress().port).toBe(7);
+  });
+
+  test('a send callback that throws holds up nothing that waits', async () => {
+    const errors: unknown[] = [];
+    const before = process.rawListeners('uncaughtException') as NodeJS.UncaughtExceptionListener[];
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => errors.push(error));
+    const server = await listening(there, 7);
+    const got: string[] = [];
+    server.on('message', (data) => got.push(data.toString()));
+    const client = new UdpSocket(host, here);
+    client.setSendBufferSize(300);
+    for (const word of ['one', 'two', 'three', 'four']) {
+      client.send(word, 7, '10.0.0.2', () => {
+        throw new Error(word);
+      });
+    }
+    for (let i = 0; i < 20; i++) await turn();
+    process.removeAllListeners('uncaughtException');
+    for (const listener of before) process.on('uncaughtException', listener);
+    expect(got).toEqual(['one', 'two', 'three', 'four']);
+    expect(errors).toHaveLength(4);
   });
 });

@@ -74,13 +74,18 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
 
   /** Binds to a port (0 or none: any free one) and address (none: all). `listening` follows; errors come as `error`. */
   bind(
-    port?: number | { port?: number; address?: string },
+    port?: number | { port?: number; address?: string } | (() => void),
     address?: string | (() => void),
     callback?: () => void,
   ): this {
+    const listener = [port, address, callback].find((value) => typeof value === 'function');
     const options =
-      typeof port === 'object' ? port : { port, address: typeof address === 'string' ? address : undefined };
-    const listener = typeof address === 'function' ? address : callback;
+      typeof port === 'object'
+        ? port
+        : {
+            port: typeof port === 'function' ? 0 : port,
+            address: typeof address === 'string' ? address : undefined,
+          };
     if (this.state === CLOSED) throw notRunning();
     if (this.state !== IDLE) throw withCode(new Error('Socket is already bound'), 'ERR_SOCKET_ALREADY_BOUND');
     if (listener !== undefined) this.once('listening', listener);
@@ -88,6 +93,7 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     try {
       this.core.bind(options.address ?? '0.0.0.0', options.port ?? 0);
     } catch (error) {
+      if (listener !== undefined) this.off('listening', listener);
       if (!(error instanceof SocketError)) throw error;
       nextTick(() => this.emit('error', error));
       return this;
@@ -105,14 +111,15 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     const to = typeof address === 'string' ? address : '127.0.0.1';
     const done = typeof address === 'function' ? address : callback;
     if (this.state === CLOSED) throw notRunning();
+    if (this.core.connected) throw alreadyConnected();
     try {
+      this.bindFirst();
       this.core.connect(to, port);
     } catch (error) {
       if (!(error instanceof SocketError)) throw error;
       nextTick(() => (done === undefined ? this.emit('error', error) : done(error)));
       return;
     }
-    if (this.state === IDLE) this.bound();
     nextTick(() => {
       this.emit('connect');
       done?.();
@@ -128,7 +135,8 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
   /**
    * Sends one datagram: `send(data, port, address, callback)`, `send(data, offset, length, port, address, callback)`, and
    * on a connected socket the same without port and address. `data`: string, Uint8Array, or a list of those. `callback`
-   * is called when the stack has taken it; the data may be changed after the call.
+   * is called when the stack has taken it, or with the error; without one, what cannot be sent is lost, as in dgram: no
+   * sender of a datagram may end a server by an address that nobody can answer. The data may be changed after the call.
    */
   send(
     data: string | Uint8Array | readonly (string | Uint8Array)[],
@@ -143,8 +151,7 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     const ranged = numbers.length >= 2;
     const port = numbers[ranged ? 2 : 0];
     if (!connected && !isPort(port)) throw badPort(port);
-    if (connected && port !== undefined)
-      throw withCode(new Error('Already connected'), 'ERR_SOCKET_DGRAM_IS_CONNECTED');
+    if (connected && port !== undefined) throw alreadyConnected();
     const all = toBuffer(data);
     const bytes = ranged ? all.subarray(numbers[0], numbers[0] + numbers[1]) : all;
     if (ranged && bytes.length !== numbers[1]) {
@@ -236,12 +243,18 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     try {
       sent = this.give(item);
     } catch (error) {
-      const { done } = item;
-      nextTick(() => (done === undefined ? this.emit('error', error as Error) : done(error as Error, 0)));
+      tell(item, error as Error);
       return;
     }
-    if (!sent) this.hold(item);
-    else if (item.done !== undefined) nextTick(item.done, null, item.data.length);
+    if (sent) tell(item, null);
+    else this.hold(item);
+  }
+
+  /** What dgram binds by itself: a socket that sends or connects before `bind`. */
+  private bindFirst(): void {
+    if (this.state !== IDLE) return;
+    this.core.bind();
+    this.bound();
   }
 
   /** The data may be changed after `send`, so what waits is copied. */
@@ -252,10 +265,8 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
 
   private give({ data, port, address }: Waiting): boolean {
     if (this.core.connected) return this.core.send(data);
-    const first = this.state === IDLE;
-    const sent = this.core.sendTo(data, 0, data.length, address, port);
-    if (first) this.bound();
-    return sent;
+    this.bindFirst();
+    return this.core.sendTo(data, 0, data.length, address, port);
   }
 
   private writable(): void {
@@ -269,7 +280,7 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
       }
       this.waiting.shift();
       this.waitingBytes -= item.data.length;
-      item.done?.(error, error === null ? item.data.length : 0);
+      tell(item, error);
     }
   }
 
@@ -279,6 +290,11 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
       this.emit('message', Buffer.from(d.bytes.subarray(d.offset, d.offset + d.length)), rinfo);
     }
   }
+}
+
+/** Calls the callback of a send, later: what it throws holds up nothing that waits behind. */
+function tell({ done, data }: Waiting, error: Error | null): void {
+  if (done !== undefined) nextTick(done, error, error === null ? data.length : 0);
 }
 
 function toBuffer(data: string | Uint8Array | readonly (string | Uint8Array)[]): Buffer {
@@ -297,6 +313,10 @@ function notRunning(): Error {
 
 function notConnected(): Error {
   return withCode(new Error('Not connected'), 'ERR_SOCKET_DGRAM_NOT_CONNECTED');
+}
+
+function alreadyConnected(): Error {
+  return withCode(new Error('Already connected'), 'ERR_SOCKET_DGRAM_IS_CONNECTED');
 }
 
 function isPort(port: number | undefined): boolean {

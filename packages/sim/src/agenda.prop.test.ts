@@ -1,10 +1,10 @@
 // What will happen, in order of time and, at one moment, of having been made.
 
-import { fc, test } from '@fast-check/vitest';
-import { expect } from 'vitest';
+import { fc, test as property } from '@fast-check/vitest';
+import { expect, test } from 'vitest';
 import { Agenda } from './agenda.ts';
 
-test.prop([fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 60, size: 'max' })])(
+property.prop([fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 60, size: 'max' })])(
   'events happen in order of time, ties in order of making',
   (times) => {
     const agenda = new Agenda();

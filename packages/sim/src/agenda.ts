@@ -5,6 +5,8 @@ interface Entry {
   readonly atUs: number;
   readonly order: number;
   readonly happen: () => void;
+  /** Instead of it, when the world ends before. */
+  readonly cancel: (() => void) | undefined;
 }
 
 /** The events to come. */
@@ -21,10 +23,11 @@ export class Agenda {
     return this.heap.length === 0 ? Number.POSITIVE_INFINITY : this.heap[0].atUs;
   }
 
-  add(atUs: number, happen: () => void): void {
+  /** `cancel` is called instead when the agenda is cleared first. */
+  add(atUs: number, happen: () => void, cancel?: () => void): void {
     const { heap } = this;
     let at = heap.length;
-    const entry = { atUs, order: this.made++, happen };
+    const entry = { atUs, order: this.made++, happen, cancel };
     heap.push(entry);
     while (at > 0) {
       const parent = (at - 1) >> 1;
@@ -38,6 +41,11 @@ export class Agenda {
   /** Lets everything happen that is due by `nowUs`. */
   run(nowUs: number): void {
     while (this.size > 0 && this.nextUs <= nowUs) this.take().happen();
+  }
+
+  /** Nothing more happens. */
+  clear(): void {
+    for (const { cancel } of this.heap.splice(0)) cancel?.();
   }
 
   private take(): Entry {

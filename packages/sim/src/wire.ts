@@ -159,10 +159,18 @@ export class Wire {
       const double = packet.pool.clone(packet);
       if (double !== undefined) {
         this.counters.duplicated++;
-        this.agenda.add(atUs + 1, () => to.arrive(double));
+        this.agenda.add(
+          atUs + 1,
+          () => to.arrive(double),
+          () => double.release(),
+        );
       }
     }
     this.counters.carried++;
-    this.agenda.add(atUs, () => to.arrive(packet));
+    this.agenda.add(
+      atUs,
+      () => to.arrive(packet),
+      () => packet.release(),
+    );
   }
 }

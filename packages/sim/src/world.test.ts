@@ -77,3 +77,19 @@ test('a stack talks to itself by loopback', () => {
   world.runFor(10);
   expect(got).toBe(3);
 });
+
+test('closing a world calls nobody who asked for later, and gives back what was under way', () => {
+  const { world, a } = pair(5, { delayUs: 5000 });
+  const ping = a.echoSocket({});
+  ping.send('10.0.0.2', 1, new Uint8Array(56));
+  world.runFor(1);
+  expect(world.pool.inUse).toBe(1);
+  let called = 0;
+  const again = (): void => {
+    // Bounded, so that the test ends where the law is broken.
+    if (++called < 10) world.after(10, again);
+  };
+  world.after(10, again);
+  world.close();
+  expect([called, world.pool.inUse]).toEqual([0, 0]);
+});

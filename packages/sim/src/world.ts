@@ -95,9 +95,10 @@ export class World {
     }
   }
 
+  /** Closes all stacks. What was to happen later does not, and packets under way go back to their pool. */
   close(): void {
     for (const stack of this.stacks) stack.close();
-    this.agenda.run(Number.POSITIVE_INFINITY);
+    this.agenda.clear();
   }
 
   private wake(stack: Stack): void {

@@ -70,6 +70,8 @@ export class Deliver implements Upper {
       known = echo.errorArrives(quote);
     }
     if (!known) {
+      // As in Linux, whose UDP counts it and whose ping sockets do not.
+      if (quote.protocol === PROTO_UDP) this.context.stats.counters[C.IcmpInErrors]++;
       this.context.drop(packet, R.ICMP_QUOTE_UNKNOWN);
       return;
     }

@@ -155,7 +155,8 @@ export class Stack implements InterfaceOwner, SocketHost {
   /** Leaves a link: its routes and addresses go, the link is closed. */
   removeLink(face: Interface): void {
     this.routeTable.removeWhere((route) => route.face === face || this.ownedBy(route, face));
-    face.addresses.length = 0;
+    const gone = face.addresses.splice(0);
+    for (const prefix of gone) this.inheritRoutes(face, prefix);
     face.link.attach(undefined);
     face.link.close();
     face.unblockAll();
@@ -180,9 +181,11 @@ export class Stack implements InterfaceOwner, SocketHost {
     if (at < 0) invalidArgument('address', text, `an address of ${face.name}`);
     const [prefix] = face.addresses.splice(at, 1);
     this.routeTable.remove(prefix.address, 32);
-    for (const route of networkRoutes(face, prefix)) this.routeTable.remove(route.prefix, route.length);
-    for (const rest of face.addresses)
-      for (const route of networkRoutes(face, rest)) this.routeTable.add(route);
+    const came = networkRoutes(face, prefix);
+    this.routeTable.removeWhere(
+      (route) => route.face === face && came.some((one) => isSameNetwork(one, route)),
+    );
+    this.inheritRoutes(face, prefix);
   }
 
   /** Adds a route: `addRoute('0.0.0.0/0', face, '10.9.0.1')`; without a gateway the network is on the link. */
@@ -285,6 +288,16 @@ export class Stack implements InterfaceOwner, SocketHost {
     };
   }
 
+  /** The routes that went with an address go to whoever else has one in that network. */
+  private inheritRoutes(from: Interface, gone: Prefix): void {
+    const came = networkRoutes(from, gone);
+    for (const face of this.faces) {
+      for (const route of face.addresses.flatMap((prefix) => networkRoutes(face, prefix))) {
+        if (came.some((one) => isSameNetwork(one, route))) this.routeTable.add(route);
+      }
+    }
+  }
+
   private ownedBy(route: Route, face: Interface): boolean {
     return route.type === ROUTE_LOCAL && face.addresses.some(({ address }) => address === route.source);
   }
@@ -295,6 +308,10 @@ function mayBeOurs({ address, length }: Prefix): boolean {
   if (isThisNetwork4(address) || isMulticast4(address) || isReserved4(address) || address === IP4_BROADCAST)
     return false;
   return length >= 31 || ((address & ~prefixMask(length)) !== 0 && (address | prefixMask(length)) !== -1);
+}
+
+function isSameNetwork(a: Route, b: Route): boolean {
+  return a.prefix === b.prefix && a.length === b.length;
 }
 
 /** What follows from an address: its network is on the link, and the network's two broadcasts (RFC 3021: not of a /31). */

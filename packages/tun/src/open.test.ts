@@ -210,7 +210,11 @@ describe.skipIf(requireTun())('errors', () => {
   });
 
   test('a path that is no namespace', () => {
-    expect(failure({ mode: 'tun', netns: '/dev/null' })).toMatchObject({ code: 'EINVAL', syscall: 'setns' });
+    expect(failure({ mode: 'tun', netns: '/dev/null' })).toMatchObject({
+      code: 'EINVAL',
+      syscall: 'setns',
+      path: '/dev/null',
+    });
   });
 
   test('a name that is too long, or not a name', () => {

@@ -272,7 +272,8 @@ function parseHwaddr(text: string): Uint8Array {
 
 function openError(result: NativeOpenResult, spec: NativeOpenSpec): TunError {
   const { syscall } = result;
-  const path = syscall === 'open' ? spec.device : syscall === 'open(netns)' ? spec.netnsPath : undefined;
+  const ofNetns = syscall === 'open(netns)' || syscall === 'setns';
+  const path = syscall === 'open' ? spec.device : ofNetns ? spec.netnsPath : undefined;
   return new TunError(result.error, syscall, { dev: spec.name, path, userNamespace: result.way === 2 });
 }
 

@@ -1,7 +1,7 @@
 // The heap of deadlines against a sorted list, in a time that wraps.
 
-import { fc, test } from '@fast-check/vitest';
-import { expect } from 'vitest';
+import { fc, test as property } from '@fast-check/vitest';
+import { expect, test } from 'vitest';
 import { Deadlines } from './deadlines.ts';
 import { NONE } from './index-pool.ts';
 import { diff } from './int.ts';
@@ -13,7 +13,7 @@ const step = fc.record({
 });
 const start = fc.oneof(fc.integer(), fc.integer({ min: 0x7fff_ff00, max: 0x7fff_ffff }));
 
-test.prop([start, fc.array(step, { maxLength: 200, size: 'max' })])(
+property.prop([start, fc.array(step, { maxLength: 200, size: 'max' })])(
   'deadlines come due in order of time and then of row, also where the clock wraps',
   (startMs, script) => {
     const deadlines = new Deadlines();

@@ -1,7 +1,7 @@
 // The queue against an array that does the same.
 
-import { fc, test } from '@fast-check/vitest';
-import { expect } from 'vitest';
+import { fc, test as property } from '@fast-check/vitest';
+import { expect, test } from 'vitest';
 import { Fifo } from './fifo.ts';
 
 const steps = fc.array(fc.oneof(fc.integer({ min: 0 }), fc.constant('shift' as const)), {
@@ -9,7 +9,7 @@ const steps = fc.array(fc.oneof(fc.integer({ min: 0 }), fc.constant('shift' as c
   size: 'max',
 });
 
-test.prop([fc.integer({ min: 1, max: 40 }), steps])(
+property.prop([fc.integer({ min: 1, max: 40 }), steps])(
   'a queue gives back what an array would, and refuses exactly what is beyond its limit',
   (limit, script) => {
     const queue = new Fifo<number>(limit);

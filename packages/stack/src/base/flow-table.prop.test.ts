@@ -1,7 +1,7 @@
 // The open-addressed table against a Map, through deletions and rehashes.
 
-import { fc, test } from '@fast-check/vitest';
-import { expect } from 'vitest';
+import { fc, test as property } from '@fast-check/vitest';
+import { expect, test } from 'vitest';
 import { FlowTable } from './flow-table.ts';
 import { NONE } from './index-pool.ts';
 
@@ -13,7 +13,7 @@ const step = fc.record({
   value: fc.nat(),
 });
 
-test.prop([fc.integer(), fc.array(step, { maxLength: 400, size: 'max' })])(
+property.prop([fc.integer(), fc.array(step, { maxLength: 400, size: 'max' })])(
   'a flow table answers as a Map does, whatever its seed',
   (seed, script) => {
     const table = new FlowTable(seed);
@@ -36,11 +36,12 @@ test.prop([fc.integer(), fc.array(step, { maxLength: 400, size: 'max' })])(
 
 test('a table in which keys come and go for ever stays findable and does not grow with the dead', () => {
   const table = new FlowTable(7);
+  let missed = 0;
   for (let i = 0; i < 20_000; i++) {
     table.set(i, -i, i);
-    if (i >= 8) expect(table.delete(i - 8, 8 - i)).toBe(true);
+    if (i >= 8 && !table.delete(i - 8, 8 - i)) missed++;
   }
-  expect(table.size).toBe(8);
+  expect([missed, table.size]).toEqual([0, 8]);
   for (let i = 20_000 - 8; i < 20_000; i++) expect(table.get(i, -i)).toBe(i);
   expect((table as unknown as { mask: number }).mask).toBeLessThan(64);
 });
@@ -48,5 +49,7 @@ test('a table in which keys come and go for ever stays findable and does not gro
 test('keys that share all low bits are kept apart at tens of thousands of entries', () => {
   const table = new FlowTable(0x5eed);
   for (let i = 0; i < 50_000; i++) table.set(i << 16, 7 << 16, i);
-  for (let i = 0; i < 50_000; i++) expect(table.get(i << 16, 7 << 16)).toBe(i);
+  let wrong = 0;
+  for (let i = 0; i < 50_000; i++) if (table.get(i << 16, 7 << 16) !== i) wrong++;
+  expect(wrong).toBe(0);
 });

@@ -1,10 +1,10 @@
 // The pool of small integers against a set.
 
-import { fc, test } from '@fast-check/vitest';
-import { expect } from 'vitest';
+import { fc, test as property } from '@fast-check/vitest';
+import { expect, test } from 'vitest';
 import { IndexPool, NONE } from './index-pool.ts';
 
-test.prop([fc.integer({ min: 0, max: 20 }), fc.array(fc.nat(), { maxLength: 200, size: 'max' })])(
+property.prop([fc.integer({ min: 0, max: 20 }), fc.array(fc.nat(), { maxLength: 200, size: 'max' })])(
   'an index is held by one at a time, lies below the limit, and the pool is exhausted only at its limit',
   (limit, script) => {
     const pool = new IndexPool(limit);

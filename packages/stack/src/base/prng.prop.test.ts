@@ -1,7 +1,7 @@
 // The seeded generator: its stream is pinned, its ranges hold, its draws are even.
 
-import { fc, test } from '@fast-check/vitest';
-import { expect } from 'vitest';
+import { fc, test as property } from '@fast-check/vitest';
+import { expect, test } from 'vitest';
 import { Prng } from './prng.ts';
 
 /** xoshiro128** 1.1 from its authors' C, over BigInt, to check ours against. */
@@ -22,7 +22,7 @@ function* reference(state: bigint[]): Generator<number> {
   }
 }
 
-test.prop([fc.integer()])('the stream is xoshiro128** over the seeded state', (seed) => {
+property.prop([fc.integer()])('the stream is xoshiro128** over the seeded state', (seed) => {
   const prng = new Prng(seed);
   const { a, b, c, d } = prng as unknown as Record<string, number>;
   const stream = reference([a, b, c, d].map((word) => BigInt.asUintN(32, BigInt(word))));
@@ -43,15 +43,18 @@ test('the first numbers of seed 1 never change: recorded seeds would mean someth
   `);
 });
 
-test.prop([fc.integer(), fc.integer({ min: 1, max: 2 ** 31 })])('below(n) lies in 0 .. n-1', (seed, n) => {
-  const prng = new Prng(seed);
-  for (let i = 0; i < 20; i++) {
-    const value = prng.below(n);
-    expect(value >= 0 && value < n && Number.isInteger(value)).toBe(true);
-  }
-});
+property.prop([fc.integer(), fc.integer({ min: 1, max: 2 ** 31 })])(
+  'below(n) lies in 0 .. n-1',
+  (seed, n) => {
+    const prng = new Prng(seed);
+    for (let i = 0; i < 20; i++) {
+      const value = prng.below(n);
+      expect(value >= 0 && value < n && Number.isInteger(value)).toBe(true);
+    }
+  },
+);
 
-test.prop([fc.integer(), fc.double({ min: 0, max: 1, noNaN: true })])(
+property.prop([fc.integer(), fc.double({ min: 0, max: 1, noNaN: true })])(
   'chance draws one number whatever it answers',
   (seed, p) => {
     const [drawn, skipped] = [new Prng(seed), new Prng(seed)];

@@ -18,6 +18,7 @@ export const ENETUNREACH = -101;
 export const ENOBUFS = -105;
 export const ENOPROTOOPT = -92;
 export const ENOTCONN = -107;
+export const EPROTO = -71;
 export const EACCES = -13;
 
 export const ERRNO_NAMES: Readonly<Record<number, string>> = {
@@ -37,5 +38,6 @@ export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [ENOBUFS]: 'ENOBUFS',
   [ENOPROTOOPT]: 'ENOPROTOOPT',
   [ENOTCONN]: 'ENOTCONN',
+  [EPROTO]: 'EPROTO',
   [EACCES]: 'EACCES',
 };

@@ -1,7 +1,7 @@
 // Echo replies mirror what was asked: RFC 792, RFC 1122 3.2.2.6.
 
-import { fc, test } from '@fast-check/vitest';
-import { expect } from 'vitest';
+import { fc, test as property } from '@fast-check/vitest';
+import { expect, test } from 'vitest';
 import { CHECKSUM_PARTIAL, CHECKSUM_VALID } from '../contract/packet.ts';
 import { icmpFrame, octets, stackWith } from '../testing/index.ts';
 
@@ -12,7 +12,7 @@ const data = fc.oneof(
   fc.integer({ min: 0, max: 1400 }).map((n) => new Uint8Array(n).fill(255)),
 );
 
-test.prop([word16, word16, data, fc.constantFrom(0, 0, 3)])(
+property.prop([word16, word16, data, fc.constantFrom(0, 0, 3)])(
   'a reply carries identifier, sequence number, code and data of its request, and a right checksum',
   (word4, word6, payload, code) => {
     const bench = stackWith();
@@ -35,7 +35,7 @@ test.prop([word16, word16, data, fc.constantFrom(0, 0, 3)])(
   },
 );
 
-test.prop([
+property.prop([
   fc.array(fc.constantFrom(0, 1), { minLength: 1, maxLength: 40, size: 'max' }),
   fc.uint8Array({ maxLength: 100, size: 'max' }),
 ])('options of a request are stripped from its reply', (options, payload) => {
@@ -64,7 +64,7 @@ test('a request that the device vouches for is answered unread; one with a parti
   expect([...reply.payload]).toEqual([...octets(9)]);
 });
 
-test.prop([fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 200 })])(
+property.prop([fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 200 })])(
   'whatever places a device names for a partial checksum, the stack stays within the datagram',
   (checksumStart, checksumAt) => {
     const bench = stackWith();

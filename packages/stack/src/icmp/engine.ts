@@ -32,6 +32,9 @@ const IN_COUNTERS: ReadonlyMap<number, number> = new Map([
   [icmp.ICMP_ADDRESS_MASK_REPLY, C.IcmpInAddrMaskReps],
 ]);
 
+/** Linux's NR_ICMP_TYPES: what lies above counts as an error, what nobody uses below does not. */
+const LAST_TYPE = icmp.ICMP_ADDRESS_MASK_REPLY;
+
 /** ICMP of one stack. */
 export class IcmpEngine {
   readonly quote: Quote;
@@ -57,7 +60,10 @@ export class IcmpEngine {
     const type = icmp.icmpType(b, o);
     const counter = IN_COUNTERS.get(type);
     context.stats.counters[C.IcmpInMsgs]++;
-    if (counter === undefined) return this.drop(packet, R.ICMP_UNKNOWN_TYPE);
+    if (counter === undefined) {
+      if (type > LAST_TYPE) context.stats.counters[C.IcmpInErrors]++;
+      return this.drop(packet, R.ICMP_UNKNOWN_TYPE);
+    }
     context.stats.counters[counter]++;
     switch (type) {
       case icmp.ICMP_ECHO:

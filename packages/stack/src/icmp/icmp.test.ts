@@ -38,6 +38,21 @@ function quoted(fields: Parameters<typeof udpFrame>[0] = {}): Uint8Array {
 const error = (quote: Uint8Array, code = 3, word6 = 0, type = 3): Uint8Array =>
   icmpFrame({ type, code, word4: 0, word6 }, quote);
 
+test.each([
+  ['a type above 18', icmpFrame({ type: 19 }, octets(8)), 1],
+  ["a type below that is nobody's", icmpFrame({ type: 1 }, octets(8)), 0],
+  ['a quote of UDP that no socket sent', error(quoted({ sport: 5001 })), 1],
+  [
+    'a quote of a ping that no socket sent',
+    error(icmpFrame({ src: '10.0.0.2', dst: '10.0.0.1' }, octets(8))),
+    0,
+  ],
+])('%s counts as IcmpInErrors as the kernel counts it', (_what, frame, errors) => {
+  const bench = stackWith();
+  bench.exchange(frame);
+  expect(bench.stack.stats.get('IcmpInErrors')).toBe(errors);
+});
+
 interface Sockets extends Bench {
   readonly connected: UdpSocket;
   readonly wild: UdpSocket;
@@ -128,10 +143,10 @@ test.each([
   [3, 7, 'EHOSTUNREACH'],
   [3, 9, 'ENETUNREACH'],
   [3, 10, 'EHOSTUNREACH'],
-  [3, 13, 'EACCES'],
+  [3, 13, 'EHOSTUNREACH'],
   [3, 255, ''],
   [11, 0, ''],
-  [12, 0, 'ENOPROTOOPT'],
+  [12, 0, 'EPROTO'],
 ])('type %i code %i is heard by a connected socket as "%s"', (type, code, name) => {
   const bench = sockets();
   bench.exchange(error(quoted(), code, 1400, type));

@@ -2,12 +2,12 @@
 
 import { NONE } from '../base/index-pool.ts';
 import {
-  EACCES,
   ECONNREFUSED,
   EHOSTUNREACH,
   EMSGSIZE,
   ENETUNREACH,
   ENOPROTOOPT,
+  EPROTO,
   OK,
 } from '../contract/errno.ts';
 import type { Packet } from '../contract/packet.ts';
@@ -82,7 +82,7 @@ export class Quote {
 
   /** The errno of a hard error, or OK for what may pass (RFC 1122 4.2.3.9; Linux icmp_err_convert). */
   errno(): number {
-    if (this.type === icmp.ICMP_PARAMETER_PROBLEM) return ENOPROTOOPT;
+    if (this.type === icmp.ICMP_PARAMETER_PROBLEM) return EPROTO;
     if (this.type !== icmp.ICMP_DEST_UNREACHABLE) return OK;
     switch (this.code) {
       case icmp.UNREACH_PROTOCOL:
@@ -99,9 +99,8 @@ export class Quote {
       case icmp.UNREACH_HOST_PROHIBITED:
       case icmp.UNREACH_PRECEDENCE:
       case icmp.UNREACH_CUTOFF:
-        return EHOSTUNREACH;
       case icmp.UNREACH_ADMIN:
-        return EACCES;
+        return EHOSTUNREACH;
       default:
         return OK;
     }

@@ -1,7 +1,7 @@
 // The trie against a linear scan.
 
-import { fc, test } from '@fast-check/vitest';
-import { expect } from 'vitest';
+import { fc, test as property } from '@fast-check/vitest';
+import { expect, test } from 'vitest';
 import { fakeFace } from '../testing/fake-face.ts';
 import { prefixMask } from '../wire/address.ts';
 import { networkOf, ROUTE_UNICAST, type Route, RouteTable } from './route-table.ts';
@@ -22,7 +22,7 @@ const step = fc.record({
   length: fc.integer({ min: 0, max: 32 }),
 });
 
-test.prop([
+property.prop([
   fc.array(step, { maxLength: 60, size: 'max' }),
   fc.array(fc.oneof(address, fc.integer()), { maxLength: 30, size: 'max' }),
 ])(

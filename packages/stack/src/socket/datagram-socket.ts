@@ -2,7 +2,7 @@
 
 import type { Context } from '../context.ts';
 import { EBADF } from '../contract/errno.ts';
-import type { EventTarget } from '../contract/events.ts';
+import { EVENT_ERROR, EVENT_READABLE, type EventTarget } from '../contract/events.ts';
 import { PACKET_LENT } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { DatagramEndpoint } from '../ip/datagrams.ts';
@@ -95,13 +95,27 @@ export abstract class DatagramSocket<E extends DatagramEndpoint> implements Even
 
   /** For the event ring. A socket that its stack has closed only gives back what it shows. */
   dispatch(events: number): void {
+    const waiting = this.endpoint.rx.size;
     this.dispatching = true;
     try {
       if (!this.endpoint.closed) this.hear(events);
+    } catch (error) {
+      this.hearAgain(events, waiting);
+      throw error;
     } finally {
       this.dispatching = false;
       this.datagram.hide();
     }
+  }
+
+  /**
+   * A handler threw. What it left unread is news still, as in an emitter whose other events go on; but only if it has
+   * read something, or never came to reading: one that throws at once would be called for ever.
+   */
+  private hearAgain(events: number, waiting: number): void {
+    const { closed, rx } = this.endpoint;
+    const fair = rx.size < waiting || (events & EVENT_ERROR) !== 0;
+    if (!closed && rx.size > 0 && fair) this.host.context.events.mark(this, EVENT_READABLE);
   }
 
   /** Calls the application's handler for these event bits. */

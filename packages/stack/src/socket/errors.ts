@@ -9,13 +9,16 @@ const HINTS: Readonly<Record<string, string>> = {
   EBADF: 'the socket is closed',
   ECONNREFUSED: 'nothing listens on that port of the peer',
   EDESTADDRREQ: 'name a destination, or connect the socket first',
+  EHOSTUNREACH: 'a router reports that the host is unknown, or that a filter forbids the way',
   EINVAL: 'see the documentation of the call',
   EISCONN: 'the socket is connected; send without a destination, or disconnect it first',
   EMFILE: 'raise the limit in the options of the stack',
   EMSGSIZE: 'the datagram is larger than the path takes; send less at once',
   ENETUNREACH: 'no route leads there; add one with stack.addRoute',
   ENOBUFS: 'the packet pool is exhausted; raise options.pool, or receive what waits',
+  ENOPROTOOPT: 'the peer has no such protocol',
   ENOTCONN: 'connect the socket first',
+  EPROTO: 'the peer or a router reports a header that it cannot read',
   EACCES: 'broadcast is not supported',
 };
 
