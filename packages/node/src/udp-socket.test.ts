@@ -214,4 +214,24 @@ describe('UdpSocket, as dgram has it', () => {
     expect(got).toEqual(['one', 'two', 'three', 'four']);
     expect(errors).toHaveLength(4);
   });
+
+  test('a datagram from port 0 cannot end a server that answers it', async () => {
+    const server = await listening(there, 7);
+    server.on('message', (data, from) => server.send(data, from.port, from.address));
+    server.emit('message', Buffer.from('x'), { address: '10.0.0.1', family: 'IPv4', port: 0, size: 1 });
+    const error = await new Promise((resolve) =>
+      server.send('x', 0, '10.0.0.1', (thrown) => resolve(thrown)),
+    );
+    expect(error).toMatchObject({ code: 'ERR_SOCKET_BAD_PORT' });
+  });
+
+  test('when its stack leaves the host a socket closes, and holds the process no longer', async () => {
+    const server = await listening(there, 7);
+    const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    host.remove(there);
+    await once(server, 'close');
+    const after = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    expect(after).toBe(before - 1);
+    expect(codeOf(() => server.send('x', 7, '10.0.0.1'))).toBe('ERR_SOCKET_DGRAM_NOT_RUNNING');
+  });
 });

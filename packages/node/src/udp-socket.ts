@@ -69,6 +69,7 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
       readable: () => this.readable(),
       writable: () => this.writable(),
       error: (_, error) => this.emit('error', error),
+      closed: () => this.ended(),
     });
   }
 
@@ -136,7 +137,8 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
    * Sends one datagram: `send(data, port, address, callback)`, `send(data, offset, length, port, address, callback)`, and
    * on a connected socket the same without port and address. `data`: string, Uint8Array, or a list of those. `callback`
    * is called when the stack has taken it, or with the error; without one, what cannot be sent is lost, as in dgram: no
-   * sender of a datagram may end a server by an address that nobody can answer. The data may be changed after the call.
+   * sender of a datagram may end a server by an address that nobody can answer. That goes for port 0, too (RFC 768: the
+   * sender wants no answer), where dgram throws. The data may be changed after the call.
    */
   send(
     data: string | Uint8Array | readonly (string | Uint8Array)[],
@@ -173,11 +175,8 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
   close(callback?: () => void): this {
     if (this.state === CLOSED) throw notRunning();
     if (callback !== undefined) this.once('close', callback);
-    if (this.referenced && this.state === BOUND) this.host.unref();
-    this.state = CLOSED;
     this.core.close();
-    for (const { done } of this.waiting.splice(0)) done?.(withCode(new Error('Canceled'), 'ECANCELED'), 0);
-    nextTick(() => this.emit('close'));
+    this.ended();
     return this;
   }
 
@@ -232,6 +231,14 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
       if (this.referenced) this.host.ref();
       this.emit('listening');
     });
+  }
+
+  /** By `close`, or because the stack was closed or left its host: nothing is sent or received any more. */
+  private ended(): void {
+    if (this.referenced && this.state === BOUND) this.host.unref();
+    this.state = CLOSED;
+    for (const item of this.waiting.splice(0)) tell(item, withCode(new Error('Canceled'), 'ECANCELED'));
+    nextTick(() => this.emit('close'));
   }
 
   private post(item: Waiting): void {
@@ -320,7 +327,7 @@ function alreadyConnected(): Error {
 }
 
 function isPort(port: number | undefined): boolean {
-  return Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536;
+  return Number.isInteger(port) && (port as number) >= 0 && (port as number) < 65_536;
 }
 
 function badPort(port: unknown): Error {

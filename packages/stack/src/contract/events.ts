@@ -7,6 +7,9 @@ export const EVENT_WRITABLE = 2;
 /** An error waits in the socket (`takeError`). */
 export const EVENT_ERROR = 4;
 
+/** The stack was closed. */
+export const EVENT_CLOSED = 8;
+
 /** Whom the ring tells. */
 export interface EventTarget {
   /** Bits that wait on the ring for this target; the ring's own, 0 when it is not on it. */

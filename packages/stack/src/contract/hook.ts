@@ -25,7 +25,7 @@ export const REPEAT = 4;
 
 /**
  * A plug-in that sees each packet at one point. It runs inside the core: it gets a reused record, keeps nothing,
- * calls no verb of the stack. `packet.network` is set; header fields are read with `wire`.
+ * calls no verb of the stack, and never throws. `packet.network` is set; header fields are read with `wire`.
  */
 export interface Hook {
   /** One of the verdicts. `point` is where it was called. */

@@ -6,7 +6,7 @@ export const DIRECTION_IN = 0;
 export const DIRECTION_OUT = 1;
 
 /**
- * Runs inside the core: it gets a reused record, keeps nothing of it, calls no verb. It reads the octets of the packet
+ * Runs inside the core: it gets a reused record, keeps nothing of it, calls no verb, never throws. It reads the octets of the packet
  * as they are; a CHECKSUM_PARTIAL one is completed in the tap's own copy.
  */
 export interface Tap {

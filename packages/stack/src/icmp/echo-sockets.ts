@@ -4,7 +4,7 @@ import { NONE } from '../base/index-pool.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import * as errno from '../contract/errno.ts';
-import { EVENT_ERROR, type EventTarget } from '../contract/events.ts';
+import { EVENT_CLOSED, EVENT_ERROR, type EventTarget } from '../contract/events.ts';
 import { copyOctets, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import { DatagramEndpoint, type DatagramOutput, DatagramQueues } from '../ip/datagrams.ts';
@@ -100,7 +100,7 @@ export class EchoSockets {
   closeAll(): void {
     for (const endpoint of [...this.byId.values()]) {
       this.close(endpoint);
-      endpoint.target.dispatch(0);
+      endpoint.target.dispatch(EVENT_CLOSED);
     }
     this.queues.discardAll();
   }

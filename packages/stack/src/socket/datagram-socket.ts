@@ -2,7 +2,7 @@
 
 import type { Context } from '../context.ts';
 import { EBADF } from '../contract/errno.ts';
-import { EVENT_ERROR, EVENT_READABLE, type EventTarget } from '../contract/events.ts';
+import { EVENT_CLOSED, EVENT_ERROR, EVENT_READABLE, type EventTarget } from '../contract/events.ts';
 import { PACKET_LENT } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { DatagramEndpoint } from '../ip/datagrams.ts';
@@ -93,12 +93,13 @@ export abstract class DatagramSocket<E extends DatagramEndpoint> implements Even
     if (!this.endpoint.closed) this.shut();
   }
 
-  /** For the event ring. A socket that its stack has closed only gives back what it shows. */
+  /** For the event ring, and for a stack that closes. */
   dispatch(events: number): void {
     const waiting = this.endpoint.rx.size;
     this.dispatching = true;
     try {
-      if (!this.endpoint.closed) this.hear(events);
+      if ((events & EVENT_CLOSED) !== 0) this.hearClosed();
+      else if (!this.endpoint.closed) this.hear(events);
     } catch (error) {
       this.hearAgain(events, waiting);
       throw error;
@@ -120,6 +121,9 @@ export abstract class DatagramSocket<E extends DatagramEndpoint> implements Even
 
   /** Calls the application's handler for these event bits. */
   protected abstract hear(events: number): void;
+
+  /** Tells the application that the stack was closed. */
+  protected abstract hearClosed(): void;
 
   /** Leaves the tables of its protocol. */
   protected abstract shut(): void;

@@ -13,6 +13,8 @@ export interface EchoHandler {
   readable?(socket: EchoSocket): void;
   /** An error came back about a request. */
   error?(socket: EchoSocket, error: EchoError): void;
+  /** The stack was closed, and this socket with it. Not called after the socket's own `close`. */
+  closed?(socket: EchoSocket): void;
 }
 
 /**
@@ -63,6 +65,10 @@ export class EchoSocket extends DatagramSocket<EchoEndpoint> {
       for (const error of this.endpoint.errors.splice(0)) this.handler.error?.(this, error);
     }
     if ((events & EVENT_READABLE) !== 0 && !this.closed) this.handler.readable?.(this);
+  }
+
+  protected hearClosed(): void {
+    this.handler.closed?.(this);
   }
 
   protected shut(): void {

@@ -18,6 +18,8 @@ export interface UdpHandler {
   writable?(socket: UdpSocket): void;
   /** An error came back for a datagram that a connected socket sent. */
   error?(socket: UdpSocket, error: SocketError): void;
+  /** The stack was closed, and this socket with it. Not called after the socket's own `close`. */
+  closed?(socket: UdpSocket): void;
 }
 
 /**
@@ -158,6 +160,11 @@ export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
     }
     if ((events & EVENT_READABLE) !== 0 && !this.closed) this.handler.readable?.(this);
     if ((events & EVENT_WRITABLE) !== 0 && !this.closed) this.handler.writable?.(this);
+  }
+
+  protected hearClosed(): void {
+    this.forgetLast();
+    this.handler.closed?.(this);
   }
 
   protected shut(): void {

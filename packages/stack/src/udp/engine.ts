@@ -5,7 +5,7 @@ import { NONE } from '../base/index-pool.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import * as errno from '../contract/errno.ts';
-import { EVENT_ERROR, type EventTarget } from '../contract/events.ts';
+import { EVENT_CLOSED, EVENT_ERROR, type EventTarget } from '../contract/events.ts';
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, copyOctets, GSO_NONE, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import { DatagramEndpoint, type DatagramOutput, DatagramQueues } from '../ip/datagrams.ts';
@@ -158,7 +158,7 @@ export class UdpEngine {
       if (endpoint === undefined) continue;
       this.close(endpoint);
       // What the socket shows goes back, too.
-      endpoint.target.dispatch(0);
+      endpoint.target.dispatch(EVENT_CLOSED);
     }
     this.queues.discardAll();
   }
