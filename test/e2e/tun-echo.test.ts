@@ -152,11 +152,12 @@ describe.skipIf(requireTun())('tun-echo and the kernel', () => {
     await stopEcho(echo);
     expect(await faults(theirs)).toBe('');
     expect(await faults(ours)).toBe('');
-    const [them, us] = [packetsOf(theirs), packetsOf(ours)];
-    expect(them.length).toBeGreaterThan(3000);
-    // tshark may have come later: from its first packet on, both saw the same, each packet once.
-    const missed = us.length - them.length;
-    expect(missed).toBeGreaterThanOrEqual(0);
-    expect([...us.slice(missed)].sort()).toEqual([...them].sort());
+    // tshark comes and goes in the middle of the marked pings (and of the kernel's IPv6 chatter); between them both saw all.
+    const between = (file: string): string[] =>
+      packetsOf(file)
+        .filter((hex) => hex.startsWith('45') && !/feedface|cafebabe/.test(hex))
+        .sort();
+    expect(between(theirs).length).toBe(2 * 500 + 2 * 1000 + 2);
+    expect(between(ours)).toEqual(between(theirs));
   });
 });
