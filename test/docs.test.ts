@@ -2,8 +2,8 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { requireTun } from '@tunstack/tun/testing';
 import { describe, expect, test } from 'vitest';
-import { requireTun } from '../packages/tun/src/testing/index.ts';
 import { Running, root, run } from './support/namespace.ts';
 
 const documents = ['README.md', 'ARCHITECTURE.md', 'STYLE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].concat(

@@ -1,7 +1,7 @@
 // How the programs end when something is not as it should be: none hangs, none shows a stack trace.
 
+import { requireTun } from '@tunstack/tun/testing';
 import { expect, test } from 'vitest';
-import { requireTun } from '../../packages/tun/src/testing/index.ts';
 import { bin, run } from '../support/namespace.ts';
 
 const lacking = requireTun();

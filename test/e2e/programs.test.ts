@@ -3,8 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { requireTun } from '@tunstack/tun/testing';
 import { afterAll, describe, expect, test } from 'vitest';
-import { requireTun } from '../../packages/tun/src/testing/index.ts';
 import { bin, Running, run, startEcho, stopEcho, tool } from '../support/namespace.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunstack-programs-'));

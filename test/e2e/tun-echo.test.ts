@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readPcapng } from '@tunstack/pcap';
+import { requireTun } from '@tunstack/tun/testing';
 import { afterAll, describe, expect, test } from 'vitest';
-import { requireTun } from '../../packages/tun/src/testing/index.ts';
 import { type Echo, Running, root, run, startEcho, stopEcho, tool } from '../support/namespace.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunstack-e2e-'));
