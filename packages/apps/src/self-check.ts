@@ -9,6 +9,8 @@ import type { TunSession } from './tun-session.ts';
 export interface CheckResult {
   readonly name: string;
   readonly ok: boolean;
+  /** It could not be tried here. */
+  readonly skipped?: boolean;
   readonly detail: string;
 }
 
@@ -32,7 +34,7 @@ async function checkPing(enter: readonly string[], address: string): Promise<Che
   const ping = findTool('ping');
   if (ping === undefined) {
     // Node has no ICMP socket: this part needs the tool.
-    return { name: 'ping', ok: true, detail: 'skipped: not installed (apt install iputils-ping)' };
+    return { name: 'ping', ok: true, skipped: true, detail: 'not installed (apt install iputils-ping)' };
   }
   const { code, stdout, stderr } = await runTool([
     ...enter,

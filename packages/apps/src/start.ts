@@ -75,7 +75,9 @@ async function onTun(given: Given): Promise<number> {
 
 /** Prints what was tried; 0 when all of it worked. */
 function report(results: readonly CheckResult[]): number {
-  for (const { name, ok, detail } of results)
-    process.stdout.write(`  ${ok ? 'ok  ' : 'FAIL'} ${name}: ${detail}\n`);
+  for (const { name, ok, skipped, detail } of results) {
+    const verdict = skipped === true ? 'skip' : ok ? 'ok  ' : 'FAIL';
+    process.stdout.write(`  ${verdict} ${name}: ${detail}\n`);
+  }
   return results.every(({ ok }) => ok) ? EXIT_OK : EXIT_FAILED;
 }
