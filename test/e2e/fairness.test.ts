@@ -35,7 +35,7 @@ describe.skipIf(requireTun())('fairness', () => {
     const overLoopback = flood(alone, alone, '127.0.0.1');
     let ticks = 0;
     const timer = setInterval(() => ticks++, 5);
-    const ping = [tool('ping') ?? '', '-q', '-c', '50', '-i', '0.01', '-W', '2', '10.9.0.2'];
+    const ping = [tool('ping'), '-q', '-c', '50', '-i', '0.01', '-W', '2', '10.9.0.2'];
     const { stdout } = await run([...nsenterCommand(device), ...ping]);
     clearInterval(timer);
     host.close();

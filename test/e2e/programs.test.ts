@@ -90,7 +90,7 @@ describe('bad input gets one clear line with the remedy', () => {
   });
 
   test('the command is there without asking a registry', async () => {
-    const { code, stdout } = await run([tool('npx') ?? 'npx', '--no-install', 'tun-echo', '--help'], 60_000);
+    const { code, stdout } = await run([tool('npx'), '--no-install', 'tun-echo', '--help'], 60_000);
     expect(code).toBe(0);
     expect(stdout).toContain('usage: tun-echo');
   });
@@ -114,7 +114,7 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
 
   test('without a TUN it says why, and does the same job in memory', async () => {
     const hidden = `mount --bind /dev/null /dev/net/tun && exec ${process.execPath} ${bin('start')} --once`;
-    const { code, stdout } = await run([tool('unshare') ?? '', '-m', 'sh', '-c', hidden]);
+    const { code, stdout } = await run([tool('unshare'), '-m', 'sh', '-c', hidden]);
     expect(stdout).toContain('FAIL');
     expect(stdout).toMatch(/ok {3}ping 10\.9\.0\.2: 3\/3 replies/);
     expect(stdout).toMatch(/ok {3}udp 10\.9\.0\.2 7/);
@@ -171,16 +171,7 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     await run([...ip, 'set', echo.device, 'up']);
     await echo.program.until(/"type":"up"/);
     await run([...echo.enter, 'ip', 'address', 'replace', '10.9.0.1/24', 'dev', echo.device]);
-    const { stdout } = await run([
-      ...echo.enter,
-      tool('ping') ?? '',
-      '-q',
-      '-c',
-      '3',
-      '-i',
-      '0.2',
-      '10.9.0.2',
-    ]);
+    const { stdout } = await run([...echo.enter, tool('ping'), '-q', '-c', '3', '-i', '0.2', '10.9.0.2']);
     expect(stdout).toContain('3 received');
     await run([...ip, 'delete', echo.device]);
     await echo.program.until(/"type":"gone"/);
@@ -215,7 +206,7 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
 
   test('a capture that cannot go on ends with one line, and the stack goes on', async () => {
     const echo = await startEcho('-w', '/dev/full');
-    const ping = [...echo.enter, tool('ping') ?? '', '-q', '-c', '3', '-i', '0.2', '10.9.0.2'];
+    const ping = [...echo.enter, tool('ping'), '-q', '-c', '3', '-i', '0.2', '10.9.0.2'];
     expect((await run(ping)).stdout).toContain('3 received');
     expect(echo.program.stderr.match(/the capture ends: ENOSPC/g)).toHaveLength(1);
     expect((await stopEcho(echo)).nstat.IcmpOutEchoReps).toBe(3);
@@ -225,7 +216,7 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     const file = join(folder, 'stdout.pcapng');
     const words = `${process.execPath} ${bin('tun-ping')} -c 2 -i 0.05 -w - 10.9.0.1 > ${file}`;
     expect((await run(['sh', '-c', words])).code).toBe(0);
-    const { stdout } = await run([tool('tshark') ?? '', '-r', file]);
+    const { stdout } = await run([tool('tshark'), '-r', file]);
     expect(stdout.match(/Echo \(ping\) request/g)).toHaveLength(2);
     expect(stdout.match(/Echo \(ping\) reply/g)).toHaveLength(2);
   });

@@ -17,7 +17,7 @@ const CHECKS = ['-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE']
 async function faults(file: string): Promise<string> {
   const filter =
     '_ws.malformed || ip.checksum.status == "Bad" || udp.checksum.status == "Bad" || icmp.checksum.status == "Bad"';
-  const { stdout, stderr, code } = await run([tool('tshark') ?? '', '-r', file, ...CHECKS, '-Y', filter]);
+  const { stdout, stderr, code } = await run([tool('tshark'), '-r', file, ...CHECKS, '-Y', filter]);
   expect(code, stderr).toBe(0);
   return stdout;
 }
@@ -28,9 +28,9 @@ const packetsOf = (file: string): string[] =>
 /** Pings with a pattern until the capture shows request and reply of one of them. */
 async function seen(echo: Echo, file: string, pattern: string): Promise<void> {
   for (let tries = 0; tries < 50; tries++) {
-    await run([...echo.enter, tool('ping') ?? '', '-q', '-c', '1', '-W', '1', '-p', pattern, '10.9.0.2']);
+    await run([...echo.enter, tool('ping'), '-q', '-c', '1', '-W', '1', '-p', pattern, '10.9.0.2']);
     const { stdout } = await run([
-      tool('tshark') ?? '',
+      tool('tshark'),
       '-r',
       file,
       '-Y',
@@ -61,10 +61,7 @@ describe.skipIf(requireTun())('tun-echo and the kernel', () => {
     ['64 at a time, 1400 octets', ['-l', '64', '-s', '1400', '-c', '20000']],
   ])('a flood of 20,000 pings loses nothing: %s', async (_, flags) => {
     const echo = await startEcho();
-    const { stdout } = await run(
-      [...echo.enter, tool('ping') ?? '', '-q', '-f', ...flags, '10.9.0.2'],
-      60_000,
-    );
+    const { stdout } = await run([...echo.enter, tool('ping'), '-q', '-f', ...flags, '10.9.0.2'], 60_000);
     const end = await stopEcho(echo);
     expect(stdout).toContain('20000 packets transmitted, 20000 received, 0% packet loss');
     expect(end.nstat.IcmpOutEchoReps).toBe(20_000);
@@ -75,10 +72,7 @@ describe.skipIf(requireTun())('tun-echo and the kernel', () => {
     ['without', []],
   ])('large datagrams by the full batch are all answered: %s', async (_, flags) => {
     const echo = await startEcho(...flags);
-    const { stdout } = await run(
-      [...echo.enter, tool('ping') ?? '', '-q', '-f', '-c', '2000', '10.9.0.2'],
-      60_000,
-    );
+    const { stdout } = await run([...echo.enter, tool('ping'), '-q', '-f', '-c', '2000', '10.9.0.2'], 60_000);
     const udp = await blast(echo, 5000, 1400, 1500);
     await stopEcho(echo);
     expect(stdout).toContain('2000 packets transmitted, 2000 received, 0% packet loss');
@@ -104,7 +98,7 @@ describe.skipIf(requireTun())('tun-echo and the kernel', () => {
 
   test('discard swallows, chargen generates, and a service port as source gets no answer', async () => {
     const echo = await startEcho();
-    const nc = tool('nc') ?? '';
+    const nc = tool('nc');
     await run([...echo.enter, nc, '-u', '-w', '1', '10.9.0.2', '9'], 10_000, 'gone');
     const chargen = await run([...echo.enter, nc, '-u', '-w', '1', '10.9.0.2', '19'], 10_000, 'x');
     const looped = await run(
@@ -123,7 +117,7 @@ describe.skipIf(requireTun())('tun-echo and the kernel', () => {
     const echo = await startEcho();
     const { stderr } = await run([
       ...echo.enter,
-      tool('nc') ?? '',
+      tool('nc'),
       '-v',
       '-u',
       '-z',
@@ -140,13 +134,13 @@ describe.skipIf(requireTun())('tun-echo and the kernel', () => {
   test('what tshark captures is well-formed, and our own capture is the same packet for packet', async () => {
     const [theirs, ours] = [join(folder, 'theirs.pcapng'), join(folder, 'ours.pcapng')];
     const echo = await startEcho('-w', ours);
-    const shark = new Running([...echo.enter, tool('tshark') ?? '', '-i', echo.device, '-w', theirs, '-q']);
+    const shark = new Running([...echo.enter, tool('tshark'), '-i', echo.device, '-w', theirs, '-q']);
     await shark.until(/Capturing on/);
     // dumpcap says so before its socket is bound, and writes its file in blocks: a marked ping tells what it has seen.
     await seen(echo, theirs, 'feedface');
-    await run([...echo.enter, tool('ping') ?? '', '-q', '-f', '-c', '500', '-s', '1001', '10.9.0.2']);
+    await run([...echo.enter, tool('ping'), '-q', '-f', '-c', '500', '-s', '1001', '10.9.0.2']);
     await blast(echo, 1000, 333, 32);
-    await run([...echo.enter, tool('nc') ?? '', '-u', '-w', '1', '10.9.0.2', '5555'], 10_000, 'closed port');
+    await run([...echo.enter, tool('nc'), '-u', '-w', '1', '10.9.0.2', '5555'], 10_000, 'closed port');
     await seen(echo, theirs, 'cafebabe');
     await shark.stop('SIGINT');
     await stopEcho(echo);

@@ -4,7 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findTool, runTool, type ToolResult } from '../../packages/apps/src/run-tool.ts';
+import { findTool } from '@tunstack/tun';
+import { runTool, type ToolResult } from '../../packages/apps/src/run-tool.ts';
 
 export const root: string = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -13,11 +14,10 @@ export function run(words: readonly string[], limitMs = 30_000, input = ''): Pro
   return runTool(words, input, limitMs);
 }
 
-/** The path of a tool; with REQUIRE_TUN=1 a missing one is a failure, otherwise undefined. */
-export function tool(name: string): string | undefined {
+/** The path of a tool that a test needs: `requireTun` has seen that it is there. */
+export function tool(name: string): string {
   const path = findTool(name);
-  if (path === undefined && process.env.REQUIRE_TUN === '1')
-    throw new Error(`${name} is not installed, and REQUIRE_TUN is 1`);
+  if (path === undefined) throw new Error(`${name} is not installed`);
   return path;
 }
 

@@ -1,29 +1,12 @@
 // Runs a tool of the kernel's side, asynchronously: a blocking call would starve the stack that is to answer it.
 
 import { spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 
 /** How a tool ended. `code` null: by a signal, or it could not be started. */
 export interface ToolResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
-}
-
-/** The path of a program, or undefined when it is not installed. Looks where root's tools are, too. */
-export function findTool(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/bin', '/bin'];
-  for (const folder of folders) {
-    const path = join(folder, name);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // Not here.
-    }
-  }
-  return undefined;
 }
 
 /** Runs the words, gives `input` on stdin, ends the tool after `limitMs`. Never throws. */

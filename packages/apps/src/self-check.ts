@@ -1,7 +1,8 @@
 // The self-check of `npm start`: the kernel's own tools talk to the stack, from inside its namespace.
 
 import { formatIp4 } from '@tunstack/stack/wire';
-import { findTool, runTool } from './run-tool.ts';
+import { findTool } from '@tunstack/tun';
+import { runTool } from './run-tool.ts';
 import { ECHO_PORT } from './services.ts';
 import type { TunSession } from './tun-session.ts';
 

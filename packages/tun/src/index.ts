@@ -11,6 +11,7 @@ export {
   WRITE_STRIDE,
 } from './device.ts';
 export { describeErrno, type FailureContext, hintFor, TunError } from './errors.ts';
+export { findTool } from './find-tool.ts';
 export {
   type AddressEvent,
   type LinkEvent,
