@@ -7,9 +7,12 @@ import { Agenda, Probe, SimClock, SimEntropy, Wire } from '@tunstack/sim';
 import { Loopback } from '@tunstack/stack';
 import { PacketPool } from '@tunstack/stack/contract';
 import { adoptDevice, socketPair, TunLink } from '@tunstack/tun';
+import { RingStore } from '../bench/src/ring-buffer.ts';
+import { ReceiveStore } from '../packages/stack/src/tcp/buffers/receive-buffer.ts';
 import { clockSuite } from './conformance/clock.ts';
 import { entropySuite } from './conformance/entropy.ts';
 import { type LinkUnderTest, linkSuite } from './conformance/link.ts';
+import { receiveBufferSuite } from './conformance/receive-buffer.ts';
 import { FarEnd } from './support/far-end.ts';
 
 linkSuite('loopback', () => ({
@@ -119,3 +122,6 @@ clockSuite('NodeClock', () => {
 
 entropySuite('SimEntropy', () => new SimEntropy(1));
 entropySuite('NodeEntropy', () => new NodeEntropy());
+
+receiveBufferSuite('chunks', () => new ReceiveStore());
+receiveBufferSuite('ring, the anchor of the bench', () => new RingStore());

@@ -9,9 +9,10 @@ import { deadlines } from './deadlines.ts';
 import { echo } from './echo.ts';
 import { parse } from './parse.ts';
 import { ping } from './ping.ts';
+import { receiveBuffer } from './receive-buffer.ts';
 import { type Bench, type Effort, formatTable, type Row } from './rows.ts';
 
-const BENCHES: readonly Bench[] = [parse, checksum, deadlines, alloc, echo, ping];
+const BENCHES: readonly Bench[] = [parse, checksum, deadlines, receiveBuffer, alloc, echo, ping];
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

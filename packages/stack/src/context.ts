@@ -11,6 +11,13 @@ import { EventRing } from './event-ring.ts';
 import type { Options } from './options.ts';
 import { Stats } from './stats.ts';
 
+/** Sockets of all kinds that can be at one time. */
+export function socketsMax(options: Options): number {
+  return (
+    options.udpSocketsMax + options.echoSocketsMax + options.tcpConnectionsMax + options.tcpListenersMax
+  );
+}
+
 /** One per stack, made by it. */
 export class Context {
   readonly options: Options;
@@ -23,6 +30,8 @@ export class Context {
   /** The pump's clock reading for this batch, int32, modular. */
   nowMs = 0;
   nowUs = 0;
+  /** Seconds since the stack was made: for ages that an int32 of milliseconds cannot hold. */
+  uptimeS = 0;
   tap: Tap | undefined = undefined;
   /** True while the core works on packets: plug-ins called then may call no verb. */
   inCore = false;
@@ -32,7 +41,7 @@ export class Context {
     this.pool = pool;
     this.entropy = entropy;
     // Twice: what a drain marks waits for the next pump, and until then each socket may be closed and have a successor.
-    this.events = new EventRing(2 * (options.udpSocketsMax + options.echoSocketsMax));
+    this.events = new EventRing(2 * socketsMax(options));
     this.answers = new Fifo(options.answersMax);
   }
 

@@ -1,9 +1,9 @@
-// Where IP meets its transports: the one place that knows them all. ICMP | UDP, and the errors that go up and down.
+// Where IP meets its transports: the one place that knows them all. ICMP | UDP | TCP, and the errors that go up and down.
 
 import { NONE } from './base/index-pool.ts';
 import type { Context } from './context.ts';
 import { C } from './contract/counters.ts';
-import { OK } from './contract/errno.ts';
+import { EMSGSIZE, EPROTO, OK } from './contract/errno.ts';
 import type { Packet } from './contract/packet.ts';
 import { R } from './contract/reasons.ts';
 import type { EchoSockets } from './icmp/echo-sockets.ts';
@@ -11,12 +11,14 @@ import { ERROR_QUOTED, type IcmpEngine } from './icmp/engine.ts';
 import type { PathTable } from './ip/path.ts';
 import type { Icmp4Errors } from './ip4/icmp-error.ts';
 import type { Upper } from './ip4/input.ts';
+import { ERROR_HARD, ERROR_SOFT, ERROR_TOO_BIG, type TcpEngine } from './tcp/engine.ts';
 import { PORT_UNREACHABLE, type UdpEngine } from './udp/engine.ts';
 import { ICMP_DEST_UNREACHABLE, UNREACH_PORT, UNREACH_PROTOCOL } from './wire/icmpv4.ts';
-import { IPV4_MIN_MTU, ipv4Protocol, PROTO_ICMP, PROTO_UDP } from './wire/ipv4.ts';
+import { IPV4_MIN_MTU, ipv4Protocol, PROTO_ICMP, PROTO_TCP, PROTO_UDP } from './wire/ipv4.ts';
 
 /** The transports of one stack. */
 export interface Transports {
+  readonly tcp: TcpEngine;
   readonly udp: UdpEngine;
   readonly icmp: IcmpEngine;
   readonly echo: EchoSockets;
@@ -40,9 +42,13 @@ export class Deliver implements Upper {
   }
 
   deliver(packet: Packet): void {
-    const { udp, icmp, icmpErrors } = this.transports as Transports;
+    const { tcp, udp, icmp, icmpErrors } = this.transports as Transports;
     const { counters } = this.context.stats;
     switch (ipv4Protocol(packet.bytes, packet.network)) {
+      case PROTO_TCP:
+        counters[C.IpInDelivers]++;
+        tcp.segmentArrives(packet);
+        return;
       case PROTO_UDP:
         counters[C.IpInDelivers]++;
         if (udp.datagramArrives(packet) === PORT_UNREACHABLE) {
@@ -60,25 +66,41 @@ export class Deliver implements Upper {
 
   /** Gives the quoted error to the transport that sent the datagram; what it knows nothing of teaches us nothing. */
   private errorArrives(packet: Packet): void {
-    const { udp, icmp, echo } = this.transports as Transports;
+    const { tcp, udp, icmp, echo } = this.transports as Transports;
     const { quote } = icmp;
     const code = quote.errno();
     let known = false;
     if (quote.protocol === PROTO_UDP) {
       known = udp.errorArrives(quote.path, quote.localPath, quote.localPort, quote.remotePort, code);
+    } else if (quote.protocol === PROTO_TCP) {
+      known = tcp.errorArrives(
+        kindForTcp(code),
+        quote.path,
+        quote.localPort,
+        quote.remotePort,
+        (quote.word4 << 16) | quote.word6,
+        code === OK ? quote.hint() : code,
+      );
     } else if (quote.protocol === PROTO_ICMP) {
       known = echo.errorArrives(quote);
     }
     if (!known) {
-      // As in Linux, whose UDP counts it and whose ping sockets do not.
-      if (quote.protocol === PROTO_UDP) this.context.stats.counters[C.IcmpInErrors]++;
+      // As in Linux, whose UDP and TCP count it and whose ping sockets do not.
+      if (quote.protocol !== PROTO_ICMP) this.context.stats.counters[C.IcmpInErrors]++;
       this.context.drop(packet, R.ICMP_QUOTE_UNKNOWN);
       return;
     }
     if (quote.mtu >= IPV4_MIN_MTU && quote.path !== NONE) {
       this.paths.learnMtu(this.paths.at(quote.path), quote.mtu);
+      if (quote.protocol === PROTO_TCP) tcp.pathShrank(quote.path, quote.localPort, quote.remotePort);
     }
-    if (code === OK && quote.protocol === PROTO_UDP) this.context.drop(packet, R.ICMP_SOFT_ERROR);
+    if (code === OK && quote.protocol !== PROTO_ICMP) this.context.drop(packet, R.ICMP_SOFT_ERROR);
     else packet.release();
   }
+}
+
+/** RFC 9293 3.9.2.2: hard are protocol and port unreachable, and what a filter forbids; a parameter problem is soft (MUST-56). */
+function kindForTcp(code: number): number {
+  if (code === EMSGSIZE) return ERROR_TOO_BIG;
+  return code === OK || code === EPROTO ? ERROR_SOFT : ERROR_HARD;
 }

@@ -48,6 +48,57 @@ export interface Options {
   /** Echo (ping) sockets of a stack, and replies one of them queues. */
   readonly echoSocketsMax: number;
   readonly echoRepliesMax: number;
+  /** Retransmission timeout before a sample, at least (of its variance part), at most: RFC 6298 2, Linux TCP_RTO_MIN/MAX. */
+  readonly tcpRtoInitialMs: number;
+  readonly tcpRtoMinMs: number;
+  readonly tcpRtoMaxMs: number;
+  /** RFC 9293 3.8.6.3: below 500. Linux TCP_DELACK_MIN. */
+  readonly tcpDelayedAckMs: number;
+  /** Segments at the beginning of a connection that are acknowledged at once, and how many wire segments one such ACK covers. */
+  readonly tcpQuickAcks: number;
+  readonly tcpSegmentsPerQuickAck: number;
+  /** SYN retransmissions: Linux tcp_syn_retries, tcp_synack_retries. RFC 9293 MUST-23 asks for 3 minutes: set 7. */
+  readonly tcpSynRetries: number;
+  readonly tcpSynAckRetries: number;
+  /** R1 and R2 of RFC 9293 3.8.3, in retransmissions: Linux tcp_retries1, tcp_retries2 (about 15 minutes). */
+  readonly tcpRetriesR1: number;
+  readonly tcpRetries: number;
+  /** 2MSL: RFC 9293 3.4.2 says 4 minutes, Linux TCP_TIMEWAIT_LEN 60 s. */
+  readonly tcpTimeWaitMs: number;
+  /** How long a connection that its application closed waits in FIN-WAIT-2: Linux tcp_fin_timeout. */
+  readonly tcpFinWait2Ms: number;
+  /** RFC 9293 3.8.4: idle time (at least two hours by default), interval, probes. */
+  readonly tcpKeepAliveIdleMs: number;
+  readonly tcpKeepAliveIntervalMs: number;
+  readonly tcpKeepAliveProbes: number;
+  /** Challenge ACKs: one per connection and interval (Linux tcp_invalid_ratelimit), and a second of the whole stack. */
+  readonly tcpChallengeIntervalMs: number;
+  readonly tcpChallengesPerSecond: number;
+  /** Receive buffer at first, and what it may grow to: it decides the window scale. Linux tcp_rmem. */
+  readonly tcpReceiveBytes: number;
+  readonly tcpReceiveBytesMax: number;
+  /** Received octets of all connections together. */
+  readonly tcpReceiveTotalBytes: number;
+  /** Send buffer: Linux tcp_wmem's last. */
+  readonly tcpSendBytes: number;
+  /** Runs of out-of-order octets a connection may have (CVE-2018-5390). */
+  readonly tcpReassemblyRunsMax: number;
+  /** The smallest MSS a peer may ask for: Linux tcp_min_snd_mss (CVE-2019-11479). */
+  readonly tcpMssMin: number;
+  /** The receive buffer is looked at no more often than this, nor than once a round trip. */
+  readonly tcpTuneIntervalUs: number;
+  /** RFC 7323, RFC 2018; header prediction. */
+  readonly tcpTimestamps: boolean;
+  readonly tcpWindowScaling: boolean;
+  readonly tcpSack: boolean;
+  readonly tcpFastPath: boolean;
+  /** Connections awake, half-open rows, rows in TIME-WAIT, listeners. */
+  readonly tcpConnectionsMax: number;
+  readonly tcpSynBacklogMax: number;
+  readonly tcpTimeWaitMax: number;
+  readonly tcpListenersMax: number;
+  /** How long a SYN waits for an application that decides itself. */
+  readonly tcpHeldSynMs: number;
   /** Packet memory, when the stack makes its own pool. */
   readonly pool: PoolLimits;
 }
@@ -76,5 +127,38 @@ export const DEFAULT_OPTIONS: Options = {
   ephemeralPortLast: 60_999,
   echoSocketsMax: 256,
   echoRepliesMax: 256,
+  tcpRtoInitialMs: 1000,
+  tcpRtoMinMs: 200,
+  tcpRtoMaxMs: 120_000,
+  tcpDelayedAckMs: 40,
+  tcpQuickAcks: 16,
+  tcpSegmentsPerQuickAck: 8,
+  tcpSynRetries: 6,
+  tcpSynAckRetries: 5,
+  tcpRetriesR1: 3,
+  tcpRetries: 15,
+  tcpTimeWaitMs: 60_000,
+  tcpFinWait2Ms: 60_000,
+  tcpKeepAliveIdleMs: 7_200_000,
+  tcpKeepAliveIntervalMs: 75_000,
+  tcpKeepAliveProbes: 9,
+  tcpChallengeIntervalMs: 500,
+  tcpChallengesPerSecond: 1000,
+  tcpReceiveBytes: 131_072,
+  tcpReceiveBytesMax: 6 << 20,
+  tcpReceiveTotalBytes: 1 << 30,
+  tcpSendBytes: 4 << 20,
+  tcpReassemblyRunsMax: 512,
+  tcpMssMin: 48,
+  tcpTuneIntervalUs: 1000,
+  tcpTimestamps: true,
+  tcpWindowScaling: true,
+  tcpSack: true,
+  tcpFastPath: true,
+  tcpConnectionsMax: 262_144,
+  tcpSynBacklogMax: 4096,
+  tcpTimeWaitMax: 131_072,
+  tcpListenersMax: 65_536,
+  tcpHeldSynMs: 10_000,
   pool: DEFAULT_POOL_LIMITS,
 };

@@ -92,7 +92,9 @@ export class Pump {
 
   private receive(): void {
     const { context, clock, parts } = this;
-    context.nowMs = clock.nowMs();
+    const nowMs = clock.nowMs();
+    context.uptimeS += Math.max(0, diff(nowMs, context.nowMs)) / 1000;
+    context.nowMs = nowMs;
     context.nowUs = clock.nowUs();
     context.inCore = true;
     this.backlog = false;

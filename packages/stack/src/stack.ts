@@ -33,8 +33,12 @@ import type { SocketHost } from './socket/datagram-socket.ts';
 import { type EchoHandler, EchoSocket } from './socket/echo-socket.ts';
 import { invalidArgument } from './socket/errors.ts';
 import { Resolver } from './socket/resolve.ts';
+import { TcpListener, type TcpListenerHandler } from './socket/tcp-listener.ts';
+import { type TcpHandler, TcpSocket } from './socket/tcp-socket.ts';
 import { type UdpHandler, UdpSocket } from './socket/udp-socket.ts';
 import type { Stats } from './stats.ts';
+import { NewReno } from './tcp/congestion/new-reno.ts';
+import { TcpEngine } from './tcp/engine.ts';
 import { UdpEngine } from './udp/engine.ts';
 import {
   formatPrefix,
@@ -67,7 +71,7 @@ export interface Waker {
 }
 
 /**
- * A TCP/IP stack (today: IPv4, ICMP, UDP) with no thread, clock or device of its own.
+ * A TCP/IP stack (IPv4, ICMP, UDP, TCP) with no thread, clock or device of its own.
  *
  * @example
  * const stack = new Stack({ clock, entropy });
@@ -83,6 +87,7 @@ export class Stack implements InterfaceOwner, SocketHost {
   private readonly routeTable: RouteTable;
   private readonly paths: PathTable;
   private readonly input: Ip4Input;
+  private readonly tcp: TcpEngine;
   private readonly udp: UdpEngine;
   private readonly echo: EchoSockets;
   private readonly pumpOf: Pump;
@@ -101,15 +106,16 @@ export class Stack implements InterfaceOwner, SocketHost {
     const deliver = new Deliver(context, this.paths);
     this.input = new Ip4Input(context, this.faces, this.routeTable, this.paths, this.hooks, deliver);
     const output = new Ip4Output(context, this.routeTable, this.paths, this.hooks);
+    this.tcp = new TcpEngine(context, this.paths, output, this.input, (mss) => new NewReno(mss));
     this.udp = new UdpEngine(context, this.paths, output, this.input);
     this.echo = new EchoSockets(context, this.paths, output);
     const icmp = new IcmpEngine(context, this.echo, new Quote(this.paths));
     const icmpErrors = new Icmp4Errors(context, new Identification(context.entropy));
-    deliver.connect({ udp: this.udp, icmp, echo: this.echo, icmpErrors });
+    deliver.connect({ tcp: this.tcp, udp: this.udp, icmp, echo: this.echo, icmpErrors });
     this.pumpOf = new Pump(context, config.clock, {
       faces: this.faces,
-      timed: [this.paths],
-      drained: [this.udp, this.echo],
+      timed: [this.paths, this.tcp],
+      drained: [this.tcp, this.udp, this.echo],
       drainAnswers: () => output.drainAnswers(),
     });
     this.loopback = this.attach(new Loopback(), true);
@@ -223,6 +229,21 @@ export class Stack implements InterfaceOwner, SocketHost {
     return new UdpSocket(this, this.udp, handler);
   }
 
+  /** A TCP socket, not yet connected. */
+  tcpSocket(handler: TcpHandler): TcpSocket {
+    return new TcpSocket(this, this.tcp, handler);
+  }
+
+  /** A TCP listener, not yet listening. */
+  tcpListener(handler: TcpListenerHandler): TcpListener {
+    return new TcpListener(this, this.tcp, handler);
+  }
+
+  /** Connections of all states but CLOSED and LISTEN, half-open and waiting ones included (for tests and listings). */
+  get tcpConnectionCount(): number {
+    return this.tcp.connections.size;
+  }
+
   /** An echo (ping) socket; `id` 0 chooses an identifier. Throws EADDRINUSE. */
   echoSocket(handler: EchoHandler, id = 0): EchoSocket {
     return new EchoSocket(this, this.echo, handler, id);
@@ -260,6 +281,7 @@ export class Stack implements InterfaceOwner, SocketHost {
     if (this.closed) return;
     this.closed = true;
     for (const face of this.faces) face.unblockAll();
+    this.tcp.closeAll();
     this.udp.closeAll();
     this.echo.closeAll();
     for (const face of this.faces) {

@@ -194,6 +194,30 @@ describe.skipIf(process.platform !== 'linux')('a TunLink on a wire', () => {
     expect(pool.inUse).toBe(0);
   });
 
+  test('memory of the application that took over the number of another goes out with its own octets', () => {
+    const { link, far, pool } = wire();
+    const { arenas } = pool;
+    const send = (bytes: Uint8Array): number => {
+      const arena = arenas.adopt(bytes)!;
+      const packet = packetOf(pool, 1);
+      packet.append(arena.id, bytes.byteOffset, bytes.length);
+      link.transmit(packet);
+      link.flush();
+      arenas.disown(arena);
+      return arena.id;
+    };
+    const ids = [Uint8Array.of(10, 11), Uint8Array.of(0, 12, 13, 14).subarray(1), Uint8Array.of(15)].map(
+      send,
+    );
+    expect(new Set(ids).size).toBe(1);
+    expect([readFar(far), readFar(far), readFar(far)]).toEqual([
+      [1, 10, 11],
+      [1, 12, 13, 14],
+      [1, 15],
+    ]);
+    expect(pool.inUse).toBe(0);
+  });
+
   test('what the device will not take yet is owned, and goes out later, in order; FULL is followed by one ready', async () => {
     const { link, user, far, pool } = wire({ sndbuf: 2048, queue: 64 });
     const arena = pool.arenas.register(new Uint8Array(4096));

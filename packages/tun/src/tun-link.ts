@@ -189,6 +189,7 @@ export class TunLink implements Link {
 
   flush(): void {
     if (this.queue.size > 0) this.send();
+    else this.queue.unbind();
     if (this.next === this.batch && this.batch > 0) {
       // The end of the pump: whoever kept a packet owns it by now.
       this.poison();

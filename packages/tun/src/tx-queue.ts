@@ -15,7 +15,10 @@ export class TxQueue {
   private readonly dropped: (packet: Packet, reason: number) => void;
   private readonly packets: Fifo<Packet>;
   private readonly writes: Int32Array;
-  private arenasBound = 0;
+  /** By arena id: the version that the device knows, 0 for none. */
+  private bound: Int32Array = new Int32Array(64);
+  /** How far the arenas that were disowned have been looked at. */
+  private disownedSeen: number;
 
   /** `header`: octets of the device's own header. `dropped` takes what cannot be sent, with the reason. */
   constructor(
@@ -33,6 +36,7 @@ export class TxQueue {
     this.header = header;
     this.packets = new Fifo(limit);
     this.writes = new Int32Array(limit * WRITE_STRIDE);
+    this.disownedSeen = pool.arenas.disownedCount;
   }
 
   get size(): number {
@@ -49,10 +53,10 @@ export class TxQueue {
 
   /** Writes all that is queued in one call. Answers the errno that stopped it, or 0 when the queue is empty. */
   write(): number {
-    this.bindArenas();
+    this.unbind();
     const { packets, writes, device } = this;
     const count = packets.size;
-    for (let i = 0; i < count; i++) describe(packets.at(i), writes, i * WRITE_STRIDE);
+    for (let i = 0; i < count; i++) this.describe(packets.at(i), i * WRITE_STRIDE);
     const done = device.write(writes, 0, count);
     const errno = device.writeErrno;
     for (let i = 0; i < done; i++) this.written(packets.shift() as Packet, writes[i * WRITE_STRIDE]);
@@ -80,6 +84,20 @@ export class TxQueue {
     }
   }
 
+  /** Lets go of memory that was disowned since: else the device would keep it alive, and another's under its number. */
+  unbind(): void {
+    const { arenas } = this.pool;
+    for (; this.disownedSeen !== arenas.disownedCount; this.disownedSeen = (this.disownedSeen + 1) | 0) {
+      const id = arenas.disowned(this.disownedSeen);
+      if (id >= 0) this.unbindStale(id);
+      else {
+        for (let every = 0; every < this.bound.length; every++) this.unbindStale(every);
+        this.disownedSeen = arenas.disownedCount;
+        return;
+      }
+    }
+  }
+
   /** `pieces` < 0: the kernel refused it, with that errno. */
   private written(packet: Packet, pieces: number): void {
     if (pieces < 0) {
@@ -92,25 +110,41 @@ export class TxQueue {
     packet.release();
   }
 
-  /** Arenas are made as a pool grows: make the new ones known to the device. */
-  private bindArenas(): void {
-    const { arenas } = this.pool;
-    while (this.arenasBound < arenas.count) {
-      this.device.bindArena(this.arenasBound, arenas.at(this.arenasBound).bytes);
-      this.arenasBound++;
+  private unbindStale(id: number): void {
+    const { bound } = this;
+    if (id >= bound.length || bound[id] === 0 || bound[id] === this.pool.arenas.version(id)) return;
+    this.device.unbindArena(id);
+    bound[id] = 0;
+  }
+
+  /** A packet as integers: the linear part, then its pieces. */
+  private describe(packet: Packet, at: number): void {
+    const { writes } = this;
+    writes[at] = 1 + packet.pieces;
+    writes[at + 1] = this.known(packet.arena);
+    writes[at + 2] = packet.head;
+    writes[at + 3] = packet.linear;
+    for (let i = 0, o = at + 4; i < packet.pieces; i++, o += 3) {
+      writes[o] = this.known(packet.pieceArena(i));
+      writes[o + 1] = packet.pieceOffset(i);
+      writes[o + 2] = packet.pieceLength(i);
     }
   }
-}
 
-/** A packet as integers: the linear part, then its pieces. */
-function describe(packet: Packet, writes: Int32Array, at: number): void {
-  writes[at] = 1 + packet.pieces;
-  writes[at + 1] = packet.arena;
-  writes[at + 2] = packet.head;
-  writes[at + 3] = packet.linear;
-  for (let i = 0, o = at + 4; i < packet.pieces; i++, o += 3) {
-    writes[o] = packet.pieceArena(i);
-    writes[o + 1] = packet.pieceOffset(i);
-    writes[o + 2] = packet.pieceLength(i);
+  /** Makes an arena known to the device the first time that something in it is sent, and again when its id was reused. */
+  private known(id: number): number {
+    if (id >= this.bound.length || this.bound[id] !== this.pool.arenas.version(id)) this.bind(id);
+    return id;
+  }
+
+  private bind(id: number): void {
+    const { arenas } = this.pool;
+    if (id >= this.bound.length) {
+      const bound = new Int32Array(1 << (32 - Math.clz32(id)));
+      bound.set(this.bound);
+      this.bound = bound;
+    }
+    this.device.bindArena(id, arenas.at(id).bytes);
+    this.bound[id] = arenas.version(id);
   }
 }

@@ -6,3 +6,4 @@ export { FlowTable } from './flow-table.ts';
 export { IndexPool, NONE } from './index-pool.ts';
 export { add, after, before, diff, earlier } from './int.ts';
 export { Prng } from './prng.ts';
+export { SipHash } from './siphash.ts';

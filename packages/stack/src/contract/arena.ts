@@ -1,37 +1,133 @@
 // Arenas: the memory that a device may touch. Receive slabs, packet slots, send buffers. Each is registered once, so
 // that a batch of packets can be described to a device by integers alone.
+//
+// Memory of the application comes and goes: it is adopted for as long as something that was sent lies in it. Its id is
+// used again afterwards, so whoever keeps addresses by id compares `version`, and lets go of what `disowned` names.
 
-import { assert } from '../base/assert.ts';
+import { assert, CHECKS } from '../base/assert.ts';
 
 /** One block of memory, seen as octets and as 32-bit words (for checksums). */
 export interface Arena {
   /** Place in its registry; what a device knows it by. */
   readonly id: number;
   readonly bytes: Uint8Array;
+  /** The whole words of `bytes`: up to three last octets are in none. */
   readonly words: Uint32Array;
 }
 
+/** Memory of the application, and how many times it was adopted. */
+interface Adopted {
+  readonly arena: Arena;
+  holders: number;
+}
+
+/** Ids in all: what the addon can number. */
+export const ARENAS_MAX = 65_536;
+/** Ids that memory of the application may have: beyond, it is copied. The rest is for slabs, slots and chunks. */
+export const ADOPTED_MAX = 32_768;
+/** An arena is addressed by int32. */
+const BYTES_MAX = 0x7fff_ffff;
+/** Ids that were disowned, as far back as they are told. A power of two. */
+const DISOWNED_LOG = 1024;
+
 /** The arenas that a pool's packets may lie in. Shared by all stacks and links of a pool. */
 export class Arenas {
-  private readonly arenas: Arena[] = [];
+  /** How many times an arena was disowned, int32, modular: a position for `disowned`. */
+  disownedCount = 0;
+  private readonly arenas: (Arena | undefined)[] = [];
+  private readonly versions: number[] = [];
+  private readonly freeIds: number[] = [];
+  private readonly adopted = new Map<unknown, Adopted>();
+  private log: Int32Array = new Int32Array(0);
 
+  /** Ids that were given out: all are below. */
   get count(): number {
     return this.arenas.length;
   }
 
   at(id: number): Arena {
-    return this.arenas[id];
+    const arena = this.arenas[id];
+    if (CHECKS) assert(arena !== undefined, 'memory is addressed as long as it is known');
+    return arena as Arena;
   }
 
-  /** Makes `bytes` known. They must start where their memory starts, and their length must be a multiple of 4. */
+  /** Changes when the memory under the id goes, and with it before the id gets other memory; never 0. */
+  version(id: number): number {
+    return this.versions[id];
+  }
+
+  /** Makes `bytes` known for good. They must start where their memory starts, and their length must be a multiple of 4. */
   register(bytes: Uint8Array): Arena {
     assert(
       bytes.byteOffset === 0 && bytes.length % 4 === 0,
       'an arena starts at its buffer and is made of words',
     );
-    const words = new Uint32Array(bytes.buffer, 0, bytes.length >>> 2);
-    const arena: Arena = { id: this.arenas.length, bytes, words };
-    this.arenas.push(arena);
+    return this.add(bytes);
+  }
+
+  /**
+   * Makes memory of the application known until `disown`. The arena spans the whole buffer under `bytes`: octet i of
+   * `bytes` is octet `bytes.byteOffset + i` of it. The same buffer adopted again is the same arena.
+   *
+   * Undefined: it has to be copied. It is empty or was transferred, it could shrink or be written by another thread
+   * meanwhile, or too much is adopted already.
+   *
+   * @example
+   * const arena = arenas.adopt(bytes);
+   * if (arena !== undefined) packet.append(arena.id, bytes.byteOffset, bytes.length);
+   */
+  adopt(bytes: Uint8Array): Arena | undefined {
+    const { buffer } = bytes;
+    const known = this.adopted.get(buffer);
+    if (known !== undefined) {
+      if (bytes.length === 0) return undefined;
+      known.holders++;
+      return known.arena;
+    }
+    if (!isLasting(bytes) || this.adopted.size >= ADOPTED_MAX) return undefined;
+    const arena = this.add(new Uint8Array(buffer));
+    this.adopted.set(buffer, { arena, holders: 1 });
     return arena;
   }
+
+  /** Undoes one `adopt`. After the last the id is free: no packet may point there any more. */
+  disown(arena: Arena): void {
+    const known = this.adopted.get(arena.bytes.buffer);
+    assert(known?.arena === arena, 'what is disowned was adopted, once for each time');
+    if (--known.holders > 0) return;
+    const { id } = arena;
+    this.adopted.delete(arena.bytes.buffer);
+    this.arenas[id] = undefined;
+    this.versions[id]++;
+    this.freeIds.push(id);
+    if (this.log.length === 0) this.log = new Int32Array(DISOWNED_LOG);
+    this.log[this.disownedCount & (DISOWNED_LOG - 1)] = id;
+    this.disownedCount = (this.disownedCount + 1) | 0;
+  }
+
+  /**
+   * The id that was disowned as number `position` (below `disownedCount`, modular), or -1 when that is too long ago: then
+   * every id may have been. The id may be in use again.
+   */
+  disowned(position: number): number {
+    const age = (this.disownedCount - position) | 0;
+    return age > DISOWNED_LOG ? -1 : this.log[position & (DISOWNED_LOG - 1)];
+  }
+
+  private add(bytes: Uint8Array): Arena {
+    const id = this.freeIds.pop() ?? this.arenas.length;
+    assert(id < ARENAS_MAX, 'there are no more arenas than ids');
+    const words = new Uint32Array(bytes.buffer, 0, bytes.length >>> 2);
+    const arena: Arena = { id, bytes, words };
+    this.arenas[id] = arena;
+    this.versions[id] ??= 1;
+    return arena;
+  }
+}
+
+/** True when the memory stays where it is, as long as it is, and nobody else writes to it at the same time. */
+function isLasting(bytes: Uint8Array): boolean {
+  const buffer = bytes.buffer as ArrayBuffer & { readonly resizable?: boolean };
+  if (!(buffer instanceof ArrayBuffer) || buffer.resizable === true) return false;
+  return bytes.length > 0 && buffer.byteLength <= BYTES_MAX;
 }

@@ -20,6 +20,10 @@ export const ENOPROTOOPT = -92;
 export const ENOTCONN = -107;
 export const EPROTO = -71;
 export const EACCES = -13;
+export const ECONNABORTED = -103;
+export const ECONNRESET = -104;
+export const EPIPE = -32;
+export const ETIMEDOUT = -110;
 
 export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [EADDRINUSE]: 'EADDRINUSE',
@@ -40,4 +44,8 @@ export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [ENOTCONN]: 'ENOTCONN',
   [EPROTO]: 'EPROTO',
   [EACCES]: 'EACCES',
+  [ECONNABORTED]: 'ECONNABORTED',
+  [ECONNRESET]: 'ECONNRESET',
+  [EPIPE]: 'EPIPE',
+  [ETIMEDOUT]: 'ETIMEDOUT',
 };

@@ -2,6 +2,7 @@
 
 import { assert, CHECKS, POISON } from '../base/assert.ts';
 import { type Arena, Arenas } from './arena.ts';
+import { ChunkPool } from './chunk-pool.ts';
 import { copyOctets, PACKET_FREE, PACKET_LENT, PACKET_OWNED, Packet, type PacketHome } from './packet.ts';
 
 /** Slots of one size. An arena is made for `perArena` of them at a time. */
@@ -28,12 +29,17 @@ export interface PoolLimits {
   readonly smallBytes: number;
   readonly mediumBytes: number;
   readonly largeBytes: number;
+  /** Octets of what was sent and not yet acknowledged, copied: see ChunkPool. Default 256 MiB. */
+  readonly chunkBytes?: number;
 }
+
+const CHUNK_BYTES = 256 << 20;
 
 export const DEFAULT_POOL_LIMITS: PoolLimits = {
   smallBytes: 4 << 20,
   mediumBytes: 16 << 20,
   largeBytes: 32 << 20,
+  chunkBytes: CHUNK_BYTES,
 };
 
 /**
@@ -47,6 +53,8 @@ export const DEFAULT_POOL_LIMITS: PoolLimits = {
  */
 export class PacketPool implements PacketHome {
   readonly arenas: Arenas = new Arenas();
+  /** Memory of send buffers. */
+  readonly chunks: ChunkPool;
   /** Packets that own a slot. */
   owned = 0;
   /** Packets that lie in a receive slab: none between two pumps. */
@@ -68,6 +76,7 @@ export class PacketPool implements PacketHome {
       sizeClass(66_048, 16, limits.largeBytes),
     ];
     this.empty = this.arenas.register(new Uint8Array(4));
+    this.chunks = new ChunkPool(this.arenas, limits.chunkBytes ?? CHUNK_BYTES);
   }
 
   /** Packets out of the pool: 0 when all came home. */

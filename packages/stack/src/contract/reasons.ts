@@ -121,6 +121,32 @@ const table = [
     'UdpInErrors',
     'UdpRcvbufErrors',
   ],
+  // TCP in: the segment itself
+  ['TCP_TRUNCATED', 'RFC 9293 3.1', 'shorter than a TCP header', 'TcpInErrs'],
+  ['TCP_BAD_OFFSET', 'RFC 9293 3.1', 'the data offset is below 5 or beyond the segment', 'TcpInErrs'],
+  ['TCP_BAD_CHECKSUM', 'RFC 9293 3.1 MUST-3', 'the TCP checksum is wrong', 'TcpInErrs', 'TcpInCsumErrors'],
+  ['TCP_PORT_ZERO', 'RFC 9293 3.1', 'port 0 is nobody', 'TcpInErrs'],
+  // TCP in: no connection
+  ['TCP_NO_CONNECTION', 'RFC 9293 3.10.7.1', 'no connection and no listener: answered with RST'],
+  ['TCP_RST_UNKNOWN', 'RFC 9293 3.10.7', 'a RST that concerns no connection here'],
+  ['TCP_LISTEN_NO_SYN', 'RFC 9293 3.10.7.2', 'a listener hears SYNs only'],
+  ['TCP_LISTEN_FULL', 'listen(2) backlog', 'the accept queue, or a table, is full', 'TcpExtListenDrops'],
+  ['TCP_SYN_AGAIN', 'RFC 9293 3.10.7.4', 'a SYN that was answered already: the answer goes again'],
+  ['TCP_SYN_RECEIVED_SYN', 'RFC 9293 3.10.7.4', 'another SYN: the half-open connection returns to LISTEN'],
+  ['TCP_NO_SYN', 'RFC 9293 3.10.7.3', 'neither SYN nor RST answers our SYN'],
+  // TCP in: it does not fit
+  ['TCP_OUT_OF_WINDOW', 'RFC 9293 3.10.7.4', 'outside the receive window'],
+  ['TCP_PAWS', 'RFC 7323 5.3', 'its timestamp is older than what was seen'],
+  ['TCP_NO_TIMESTAMP', 'RFC 7323 3.2', 'timestamps were agreed, and it has none'],
+  ['TCP_RST_CHALLENGED', 'RFC 5961 3.2', 'a RST in the window, but not at its edge'],
+  ['TCP_SYN_CHALLENGED', 'RFC 5961 4.2', 'a SYN on a connection that is synchronized'],
+  ['TCP_NO_ACK', 'RFC 9293 3.10.7.4', 'every segment but the first acknowledges something'],
+  ['TCP_BAD_ACK', 'RFC 9293 3.10.7.4', 'acknowledges what was never sent'],
+  ['TCP_OLD_ACK', 'RFC 5961 5.2', 'acknowledges what is long gone'],
+  // TCP in: no room
+  ['TCP_REASSEMBLY_FULL', 'options.tcpReassemblyRunsMax', 'more gaps than a connection may have'],
+  ['TCP_RECEIVE_MEMORY', 'options.tcpReceiveTotalBytes', 'all connections together hold too much'],
+  ['TCP_AFTER_CLOSE', 'RFC 9293 3.6.1 SHLD-3', 'text for an application that has closed: answered with RST'],
   // sockets that go
   ['SOCKET_CLOSED', 'close(2)', 'the socket was closed with this in its receive queue'],
   ['SEND_CLOSED', 'close(2)', 'the stack was closed before this was sent', 'IpOutDiscards'],

@@ -80,6 +80,13 @@ export class Quote {
     return QUOTE_OK;
   }
 
+  /** What a soft error hints at, for a connection that dies of silence later. */
+  hint(): number {
+    return this.type === icmp.ICMP_DEST_UNREACHABLE && this.code === icmp.UNREACH_NET
+      ? ENETUNREACH
+      : EHOSTUNREACH;
+  }
+
   /** The errno of a hard error, or OK for what may pass (RFC 1122 4.2.3.9; Linux icmp_err_convert). */
   errno(): number {
     if (this.type === icmp.ICMP_PARAMETER_PROBLEM) return EPROTO;

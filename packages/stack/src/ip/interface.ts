@@ -1,7 +1,7 @@
 // An interface: a link that a stack stands on, with a place in its tables. All packets pass `receive` and `transmit` here.
 
 import { Fifo } from '../base/fifo.ts';
-import type { Context } from '../context.ts';
+import { type Context, socketsMax } from '../context.ts';
 import { FULL, type Link, type LinkUser, TAKEN } from '../contract/link.ts';
 import type { Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
@@ -56,7 +56,7 @@ export class Interface implements LinkUser {
     this.owner = owner;
     this.input = input;
     // Twice: sockets that were closed before all was sent wait beside those that took their place.
-    this.blocked = new Fifo(2 * (context.options.udpSocketsMax + context.options.echoSocketsMax));
+    this.blocked = new Fifo(2 * socketsMax(context.options));
   }
 
   get name(): string {

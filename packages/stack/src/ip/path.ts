@@ -132,6 +132,11 @@ export class PathTable {
     if (this.idle > this.context.options.idlePathsMax) this.remove(this.paths[this.oldest]);
   }
 
+  /** A transport gets no answer over this path: its route is looked up anew at the next use (RFC 9293 3.8.3, R1). */
+  reconsider(path: Path): void {
+    path.generation = this.routes.generation - 1;
+  }
+
   /** Looks the route up again if routes or links changed since. */
   refresh(path: Path): void {
     if (path.generation === this.routes.generation) return;

@@ -8,7 +8,7 @@ import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type Packet } from '../contract/packet
 import { R } from '../contract/reasons.ts';
 import type { Hooks } from '../ip/hooks.ts';
 import type { Interface, PacketInput } from '../ip/interface.ts';
-import type { PathTable } from '../ip/path.ts';
+import type { Path, PathTable } from '../ip/path.ts';
 import { ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_UNICAST, type RouteTable } from '../ip/route-table.ts';
 import { IP4_BROADCAST, isLoopback4, isMulticast4, isThisNetwork4, isValidSource4 } from '../wire/address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
@@ -81,6 +81,16 @@ export class Ip4Input implements PacketInput {
   /** For a socket bound to one address: the path (that address, any), or NONE. */
   localPath(packet: Packet): number {
     return this.paths.find(ipv4.ipv4Destination(packet.bytes, packet.network), 0);
+  }
+
+  /** Holds the path back to the sender of a packet; undefined: no room, or no route leads there. */
+  acquirePath(packet: Packet): Path | undefined {
+    const b = packet.bytes;
+    const o = packet.network;
+    const path = this.paths.acquire(ipv4.ipv4Destination(b, o), ipv4.ipv4Source(b, o));
+    if (path === undefined || path.route !== undefined) return path;
+    this.paths.release(path);
+    return undefined;
   }
 
   /** The header by itself; trims what a link padded. */

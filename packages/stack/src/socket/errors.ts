@@ -20,6 +20,10 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOTCONN: 'connect the socket first',
   EPROTO: 'the peer or a router reports a header that it cannot read',
   EACCES: 'broadcast is not supported',
+  ECONNABORTED: 'the stack was closed with this connection open',
+  ECONNRESET: 'the peer aborted the connection; what it had not read is lost',
+  EPIPE: 'this side has closed its sending; open another connection',
+  ETIMEDOUT: 'the peer does not answer; see whether it is up, and whether a route leads there and back',
 };
 
 /** What every call of a socket throws. `code` is Node's name, `errno` Linux's number, negative. */

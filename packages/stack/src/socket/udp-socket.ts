@@ -6,9 +6,10 @@ import type { DatagramEndpoint } from '../ip/datagrams.ts';
 import type { Path } from '../ip/path.ts';
 import type { UdpEngine } from '../udp/engine.ts';
 import { formatIp4 } from '../wire/address.ts';
+import { checkPort, checkRange } from './arguments.ts';
 import type { Datagram } from './datagram.ts';
 import { DatagramSocket, type SocketHost } from './datagram-socket.ts';
-import { invalidArgument, SocketError } from './errors.ts';
+import { SocketError } from './errors.ts';
 
 /** What a UDP socket calls; each at most once per pump. */
 export interface UdpHandler {
@@ -212,18 +213,4 @@ export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
     if (typeof found === 'number') throw new SocketError(found, call, address, port);
     return found;
   }
-}
-
-function checkPort(port: number, least: number): void {
-  if (!(Number.isInteger(port) && port >= least && port <= 65_535)) {
-    throw Object.assign(new RangeError(`Port should be >= ${least} and < 65536. Received ${String(port)}`), {
-      code: 'ERR_SOCKET_BAD_PORT',
-    });
-  }
-}
-
-function checkRange(bytes: Uint8Array, offset: number, length: number): void {
-  const inside = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0;
-  if (!inside || offset + length > bytes.length)
-    invalidArgument('length', length, `within the ${bytes.length} octets given`);
 }

@@ -10,6 +10,7 @@ import {
   craftIcmpError,
   craftIpv4,
   craftLayer,
+  craftTcp,
   craftUdp,
   PROTO_EXPERIMENT,
   repairChecksums,
@@ -17,16 +18,21 @@ import {
 import { dissectIpv4 } from './dissect.ts';
 import * as icmp from './icmpv4.ts';
 import * as ip from './ipv4.ts';
+import * as tcp from './tcp.ts';
+import { parseTcpOptions, TcpOptions } from './tcp-options.ts';
 import {
   anyOctets,
   icmpFields,
   ipv4Fields,
+  tcpFields,
   udpFields,
   wellFormed,
   wrongIpOptions,
 } from './testing/arbitraries.ts';
-import { ECHO_REPLY, ECHO_REQUEST, PORT_UNREACHABLE, UDP_HELLO } from './testing/captures.ts';
+import * as captures from './testing/captures.ts';
 import * as udp from './udp.ts';
+
+const { ECHO_REPLY, ECHO_REQUEST, PORT_UNREACHABLE, UDP_HELLO, TCP_HELLO, TCP_SYN_OF_LINUX } = captures;
 
 const ends = { source: '10.9.0.1', destination: '10.9.0.2' };
 
@@ -58,6 +64,29 @@ describe('the hot face reads what craft wrote', () => {
     const pseudo = pseudoHeaderSum(Number(f.source), Number(f.destination), ip.PROTO_UDP, length);
     expect(complement(pseudo + sumBytes(b, o, length))).toBe(0);
     expect(udp.udpChecksum(b, o)).not.toBe(0);
+  });
+
+  property.prop([tcpFields])('a TCP segment', (f) => {
+    const b = craftTcp(f);
+    const o = ip.ipv4HeaderLength(b, 0);
+    expect([tcp.tcpSourcePort(b, o), tcp.tcpDestinationPort(b, o)]).toEqual([
+      f.sourcePort,
+      f.destinationPort,
+    ]);
+    expect([tcp.tcpSeq(b, o), tcp.tcpAck(b, o)]).toEqual([f.seq | 0, f.ack | 0]);
+    expect([tcp.tcpWindow(b, o), tcp.tcpUrgent(b, o)]).toEqual([f.window, f.urgent]);
+    const header = tcp.tcpHeaderLength(b, o);
+    expect([...b.subarray(o + header)]).toEqual([...f.payload]);
+    const pseudo = pseudoHeaderSum(Number(f.source), Number(f.destination), ip.PROTO_TCP, b.length - o);
+    expect(complement(pseudo + sumBytes(b, o, b.length - o))).toBe(0);
+    const options = new TcpOptions();
+    expect(parseTcpOptions(b, o + tcp.TCP_HEADER, o + header, options)).toBe(true);
+    const said = f.options.findLast((option) => option.option === 'mss');
+    expect(options.mss).toBe(said === undefined ? 0 : said.mss);
+    expect(options.sackPermitted).toBe(f.options.some((option) => option.option === 'sack-permitted'));
+    const stamps = f.options.findLast((option) => option.option === 'timestamps');
+    expect(options.timestamps).toBe(stamps !== undefined);
+    expect([options.tsVal, options.tsEcr]).toEqual(stamps ? [stamps.value | 0, stamps.echo | 0] : [0, 0]);
   });
 
   property.prop([icmpFields])('an ICMP message', (f) => {
@@ -103,7 +132,58 @@ describe('craft makes the packets that Linux sent', () => {
   });
 });
 
+test('craft makes the segments that Linux sent', () => {
+  const ends = { source: '10.9.0.1', destination: '10.9.0.1' };
+  const here = { ...ends, sourcePort: 7, destinationPort: 33_722, ip: { id: 0x47c5, df: true } };
+  const there = { ...ends, sourcePort: 33_722, destinationPort: 7, ip: { id: 0x5dde, df: true } };
+  const nop = { option: 'nop' } as const;
+  const syn = craftTcp({
+    ...there,
+    flags: ['SYN'],
+    seq: 3_104_658_979,
+    window: 65_495,
+    options: [
+      { option: 'mss', mss: 65_495 },
+      { option: 'sack-permitted' },
+      { option: 'timestamps', value: 1_121_774_069, echo: 0 },
+      nop,
+      { option: 'window-scale', shift: 10 },
+    ],
+  });
+  const hello = craftTcp({
+    ...here,
+    flags: ['PSH', 'ACK'],
+    seq: 1_359_730_372,
+    ack: 3_104_658_980,
+    window: 64,
+    options: [nop, nop, { option: 'timestamps', value: 1_107_837_242, echo: 1_121_774_069 }],
+    payload: Uint8Array.from('hello', (c) => c.charCodeAt(0)),
+  });
+  const completed = [TCP_SYN_OF_LINUX, TCP_HELLO].map((b) => b.slice());
+  for (const b of completed) repairChecksums(b);
+  expect([syn, hello]).toEqual(completed);
+  expect(tcp.tcpChecksum(syn, 20)).toBe(captures.TCP_SYN_CHECKSUM);
+  expect(tcp.tcpChecksum(hello, 20)).toBe(captures.TCP_HELLO_CHECKSUM);
+});
+
 describe('craft', () => {
+  test('a TCP field given wrongly stands there as it was given', () => {
+    const b = craftTcp({
+      ...ends,
+      sourcePort: 1,
+      destinationPort: 2,
+      headerLength: 60,
+      reserved: 9,
+      checksum: 5,
+    });
+    expect([tcp.tcpHeaderLength(b, 20), b[32] & 15, tcp.tcpChecksum(b, 20)]).toEqual([60, 9, 5]);
+    expect(b.length).toBe(40);
+    const long = { option: 'unknown', kind: 99, bytes: new Uint8Array(39) } as const;
+    const fields = { ...ends, sourcePort: 1, destinationPort: 2, options: [long] };
+    expect(() => craftTcp(fields)).toThrow('41 octets of TCP options are more than 40');
+    expect(craftTcp({ ...fields, headerLength: 20 }).length).toBe(84);
+  });
+
   test('an error quotes what 576 octets hold, or less', () => {
     const quoting = craftIpv4({ ...ends, payload: new Uint8Array(1480) });
     expect(craftIcmpError({ quoting }).length).toBe(576);
@@ -120,6 +200,11 @@ describe('craft', () => {
     // Two octets that bring the sum to all ones.
     const payload = Uint8Array.of(b[o + 6], b[o + 7]);
     expect(udp.udpChecksum(craftUdp({ ...fields, payload }), o)).toBe(0xffff);
+  });
+
+  test('the protocol of a TCP layer is TCP', () => {
+    const { next } = dissectIpv4(TCP_HELLO);
+    expect(ip.ipv4Protocol(craftIpv4({ ...ends, payload: next }), 0)).toBe(ip.PROTO_TCP);
   });
 
   test('the protocol is that of the payload', () => {
@@ -154,13 +239,13 @@ describe('repairChecksums', () => {
   });
 
   property.prop([
-    fc.oneof(udpFields.map(craftUdp), icmpFields.map(craftIcmp)),
+    fc.oneof(udpFields.map(craftUdp), icmpFields.map(craftIcmp), tcpFields.map(craftTcp)),
     fc.array(fc.nat(), { maxLength: 4 }),
   ])('repairs a packet with any checksums', (b, noise) => {
     const o = ip.ipv4HeaderLength(b, 0);
     for (const n of noise) b[o + 8 + (n % (b.length - o))] = n;
     b[10] = noise[0] ?? 1;
-    b[o + (b[9] === ip.PROTO_UDP ? 7 : 3)] |= 1;
+    b[o + (b[9] === ip.PROTO_UDP ? 7 : b[9] === ip.PROTO_TCP ? 17 : 3)] |= 1;
     repairChecksums(b);
     expect(ip.checkIpv4(b, 0, b.length)).toBe(ip.IPV4_OK);
     expect(dissectIpv4(b).next).toMatchObject({ checksumOk: true });
@@ -172,7 +257,8 @@ describe('repairChecksums', () => {
     repairChecksums(repaired);
     const changed = [...b.keys()].filter((i) => b[i] !== repaired[i]);
     const header = ip.ipv4HeaderLength(b, 0);
-    const fields = [10, 11, header + 2, header + 3, header + 6, header + 7];
+    const at = { [ip.PROTO_ICMP]: 2, [ip.PROTO_TCP]: 16, [ip.PROTO_UDP]: 6 }[b[9]] ?? 0;
+    const fields = at === 0 ? [10, 11] : [10, 11, header + at, header + at + 1];
     expect(changed.every((i) => fields.includes(i))).toBe(true);
   });
 

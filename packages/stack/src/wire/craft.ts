@@ -1,4 +1,4 @@
-// The human face of the wire, writing: packets from readable fields. RFC 791, RFC 792, RFC 768.
+// The human face of the wire, writing: packets from readable fields. RFC 791, RFC 792, RFC 768, 9293.
 // For tests, fuzzers and lessons; the core may not import it. Every field may be given, wrongly too: a value that is
 // given is written as it is (cut to the width of its field), one that is not given is computed as the standards say.
 
@@ -14,8 +14,22 @@ import {
   writeIcmp,
 } from './icmpv4.ts';
 import * as ip from './ipv4.ts';
-import type { IcmpLayer, Ipv4Layer, Layer, UdpLayer } from './layers.ts';
-import { UDP_CHECKSUM_AT, UDP_HEADER, udpChecksum, udpLength, writeUdp } from './udp.ts';
+import {
+  type IcmpLayer,
+  type Ipv4Layer,
+  type Layer,
+  TCP_FLAG_NAMES,
+  type TcpFlag,
+  type TcpLayer,
+  type TcpOption,
+  type UdpLayer,
+} from './layers.ts';
+import { udpComplement } from './repair.ts';
+import * as tcp from './tcp.ts';
+import { tcpOptionOctets } from './tcp-option-list.ts';
+import { UDP_CHECKSUM_AT, UDP_HEADER, writeUdp } from './udp.ts';
+
+export { repairChecksums } from './repair.ts';
 
 /** Dotted decimal, or an int32 word. */
 export type Address = string | number;
@@ -72,6 +86,33 @@ export interface UdpFields {
   /** Octets; of header and payload. */
   length?: number;
   /** Computed, and never 0; 0 says that there is none. */
+  checksum?: number;
+  /** Fields of the datagram around it. */
+  ip?: Ipv4Options;
+}
+
+export interface TcpFields {
+  source: Address;
+  destination: Address;
+  sourcePort: number;
+  destinationPort: number;
+  /** Of 32 bits, signed or not: 0. */
+  seq?: number;
+  ack?: number;
+  /** ACK alone. */
+  flags?: readonly TcpFlag[];
+  /** Not scaled: 65535. */
+  window?: number;
+  /** 0 */
+  urgent?: number;
+  /** As they are given, padded with zeros (EOL) to words: none. */
+  options?: readonly TcpOption[];
+  payload?: Uint8Array;
+  /** Octets, 0 .. 60; of header and options. */
+  headerLength?: number;
+  /** The four bits behind the data offset: 0. */
+  reserved?: number;
+  /** Computed. */
   checksum?: number;
   /** Fields of the datagram around it. */
   ip?: Ipv4Options;
@@ -186,9 +227,46 @@ export function craftUdp(fields: UdpFields): Uint8Array {
   return craftIpv4({ protocol: ip.PROTO_UDP, ...fields.ip, source, destination, payload: b });
 }
 
-/** 0 says "none", so a checksum of 0 is sent as all ones (RFC 768). */
-function udpComplement(sum: number): number {
-  return complement(sum) || 0xffff;
+/**
+ * A TCP segment with its IPv4 header. Throws RangeError for options over 40 octets unless headerLength is given.
+ *
+ * @example
+ * const ends = { source: '10.9.0.1', sourcePort: 40000, destination: '10.9.0.2', destinationPort: 7 };
+ * craftTcp({ ...ends, flags: ['SYN'], seq: 1, options: [{ option: 'mss', mss: 1460 }] });
+ */
+export function craftTcp(fields: TcpFields): Uint8Array {
+  const options = tcpOptionOctets(fields.options ?? []);
+  const length = tcp.TCP_HEADER + ((options.length + 3) & ~3);
+  if (fields.headerLength === undefined && length > tcp.TCP_MAX_HEADER) {
+    throw new RangeError(`${options.length} octets of TCP options are more than 40`);
+  }
+  const payload = fields.payload ?? new Uint8Array(0);
+  const b = new Uint8Array(length + payload.length);
+  const { seq = 0, ack = 0, flags = ['ACK'], window = 65_535, urgent = 0, reserved = 0 } = fields;
+  const { sourcePort, destinationPort, headerLength = length, checksum = 0 } = fields;
+  const numbers = { sourcePort, destinationPort, seq, ack, window, checksum, urgent };
+  b.set(tcpHeader({ ...numbers, headerLength, reserved, flags }));
+  b.set(options, tcp.TCP_HEADER);
+  b.set(payload, length);
+  const source = word(fields.source);
+  const destination = word(fields.destination);
+  if (fields.checksum === undefined) {
+    const sum = pseudoHeaderSum(source, destination, ip.PROTO_TCP, b.length);
+    wr16(b, tcp.TCP_CHECKSUM_AT, complement(sum + sumBytes(b, 0, b.length)));
+  }
+  return craftIpv4({ protocol: ip.PROTO_TCP, ...fields.ip, source, destination, payload: b });
+}
+
+/** The 20 octets before the options. */
+function tcpHeader(
+  fields: Omit<TcpLayer, 'layer' | 'flags' | 'options' | 'next'> & { flags: readonly TcpFlag[] },
+): Uint8Array {
+  const b = new Uint8Array(tcp.TCP_HEADER);
+  const { sourcePort, destinationPort, seq, ack, headerLength, window, checksum, urgent } = fields;
+  const flags = fields.flags.reduce((bits, flag) => bits | (1 << TCP_FLAG_NAMES.indexOf(flag)), 0);
+  tcp.writeTcp(b, 0, sourcePort, destinationPort, seq, ack, headerLength, flags, window, checksum, urgent);
+  b[12] |= fields.reserved & 15;
+  return b;
 }
 
 /** An ICMP message with its IPv4 header: `craftIcmp({ source, destination, type: 13, payload: new Uint8Array(12) })`. */
@@ -237,6 +315,8 @@ export function craftLayer(layer: Layer): Uint8Array {
   switch (layer.layer) {
     case 'data':
       return layer.bytes;
+    case 'tcp':
+      return joined(tcpHeader(layer), tcpOptionOctets(layer.options), craftLayer(layer.next));
     case 'udp':
       return udpOctets(layer);
     case 'icmp':
@@ -285,6 +365,8 @@ function protocolOf(payload: Uint8Array | Layer | undefined): number {
   switch (payload.layer) {
     case 'data':
       return payload.protocol;
+    case 'tcp':
+      return ip.PROTO_TCP;
     case 'udp':
       return ip.PROTO_UDP;
     case 'icmp':
@@ -299,38 +381,4 @@ function word(address: Address): number {
   const parsed = parseIp4(address);
   if (parsed === undefined) throw new RangeError(`'${address}' is no IPv4 address, as '10.9.0.2' is one`);
   return parsed;
-}
-
-/**
- * Computes the header checksum of the datagram in `bytes`, and the ICMP or UDP checksum within, over the lengths that
- * the datagram claims as far as it has them: so a mutated packet gets past the checksums to what lies behind them.
- * A UDP checksum of 0 (none) stays, a fragment's stays too. Works in place; takes any octets and never throws.
- */
-export function repairChecksums(bytes: Uint8Array): void {
-  if (bytes.length < ip.IPV4_MIN_HEADER) return;
-  const header = ip.ipv4HeaderLength(bytes, 0);
-  if (header < ip.IPV4_MIN_HEADER || header > bytes.length) return;
-  ip.setIpv4Checksum(bytes, 0);
-  if (ip.ipv4IsFragment(bytes, 0)) return;
-  const total = ip.ipv4TotalLength(bytes, 0);
-  const end = total >= header && total <= bytes.length ? total : bytes.length;
-  const protocol = ip.ipv4Protocol(bytes, 0);
-  if (protocol === ip.PROTO_ICMP) repairIcmp(bytes, header, end - header);
-  else if (protocol === ip.PROTO_UDP) repairUdp(bytes, header, end - header);
-}
-
-function repairIcmp(bytes: Uint8Array, o: number, available: number): void {
-  if (available < ICMP_HEADER) return;
-  wr16(bytes, o + 2, 0);
-  wr16(bytes, o + 2, complement(sumBytes(bytes, o, available)));
-}
-
-function repairUdp(bytes: Uint8Array, o: number, available: number): void {
-  if (available < UDP_HEADER || udpChecksum(bytes, o) === 0) return;
-  const claimed = udpLength(bytes, o);
-  const length = claimed >= UDP_HEADER && claimed <= available ? claimed : available;
-  wr16(bytes, o + UDP_CHECKSUM_AT, 0);
-  const addresses = sumBytes(bytes, 12, 8);
-  const pseudo = pseudoHeaderSum(0, 0, ip.PROTO_UDP, length) + addresses;
-  wr16(bytes, o + UDP_CHECKSUM_AT, udpComplement(pseudo + sumBytes(bytes, o, length)));
 }

@@ -1,10 +1,18 @@
 import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { formatIp4 } from './address.ts';
-import { craftIcmp, craftIcmpError, craftIpv4, craftLayer, craftUdp } from './craft.ts';
+import {
+  craftIcmp,
+  craftIcmpError,
+  craftIpv4,
+  craftLayer,
+  craftTcp,
+  craftUdp,
+  type TcpFields,
+} from './craft.ts';
 import { dissectIpv4 } from './dissect.ts';
-import { anyOctets, icmpFields, udpFields } from './testing/arbitraries.ts';
-import { ECHO_REQUEST, PORT_UNREACHABLE, UDP_HELLO } from './testing/captures.ts';
+import { anyOctets, icmpFields, tcpFields, udpFields } from './testing/arbitraries.ts';
+import { ECHO_REQUEST, PORT_UNREACHABLE, TCP_SYN_OF_LINUX, UDP_HELLO } from './testing/captures.ts';
 
 const ends = { source: '10.9.0.1', destination: '10.9.0.2' };
 const ports = { sourcePort: 40_000, destinationPort: 7 };
@@ -56,7 +64,53 @@ describe('captured frames', () => {
   });
 });
 
+test('a SYN of Linux', () => {
+  expect(dissectIpv4(TCP_SYN_OF_LINUX).next).toEqual({
+    layer: 'tcp',
+    sourcePort: 33_722,
+    destinationPort: 7,
+    seq: 3_104_658_979,
+    ack: 0,
+    headerLength: 40,
+    reserved: 0,
+    flags: ['SYN'],
+    window: 65_495,
+    checksum: 0x1442,
+    // Loopback leaves the checksum to be completed.
+    checksumOk: false,
+    urgent: 0,
+    options: [
+      { option: 'mss', mss: 65_495 },
+      { option: 'sack-permitted' },
+      { option: 'timestamps', value: 1_121_774_069, echo: 0 },
+      { option: 'nop' },
+      { option: 'window-scale', shift: 10 },
+    ],
+    next: { layer: 'data', protocol: 6, bytes: new Uint8Array(0) },
+  });
+});
+
 describe('dissect is the inverse of craft', () => {
+  property.prop([tcpFields])('for TCP', (f) => {
+    const { next } = dissectIpv4(craftTcp(f));
+    const { sourcePort, destinationPort, seq, ack, flags, window, urgent, options } = f;
+    expect(next).toMatchObject({
+      ...{ layer: 'tcp', sourcePort, destinationPort, seq, ack, flags, window, urgent, reserved: 0 },
+      checksumOk: true,
+      next: { layer: 'data', bytes: f.payload },
+    });
+    expect(next).not.toHaveProperty('malformed');
+    if (next.layer !== 'tcp') return;
+    expect(next.options.slice(0, options.length)).toEqual(options);
+    // What is behind them pads them to words.
+    const padding = next.options.slice(options.length);
+    expect(padding.length).toBeLessThan(2);
+    for (const option of padding) {
+      expect(option).toMatchObject({ option: 'eol' });
+      if (option.option === 'eol') expect(option.padding?.every((octet) => octet === 0)).toBe(true);
+    }
+  });
+
   property.prop([udpFields])('for UDP', (f) => {
     const { source, destination, next, malformed, checksumOk } = dissectIpv4(craftUdp(f));
     expect([source, destination]).toEqual([formatIp4(Number(f.source)), formatIp4(Number(f.destination))]);
@@ -103,6 +157,46 @@ describe('what cannot be believed', () => {
   ])('%#: %s', (b, malformed) => {
     expect(dissectIpv4(b)).not.toHaveProperty('malformed');
     expect(dissectIpv4(b).next).toHaveProperty('malformed', malformed);
+  });
+
+  const tcp = { ...ends, ...ports, payload: Uint8Array.of(1, 2, 3) };
+  const malformedOption = { option: 'malformed', bytes: Uint8Array.of(2, 9, 1, 2) } as const;
+
+  test.each<[Partial<TcpFields>, string, object]>([
+    [{ headerLength: 16 }, 'TCP header length 16 is below 20', { bytes: tcp.payload }],
+    [{ headerLength: 24 }, 'TCP header length 24, but only 23 octets', { bytes: tcp.payload }],
+    [{ options: [malformedOption] }, 'a TCP option of impossible length', { bytes: tcp.payload }],
+  ])('TCP, %#: %s', (fields, malformed, next) => {
+    const b = craftTcp({ ...tcp, ...fields });
+    expect(dissectIpv4(b).next).toMatchObject({ ...ports, checksumOk: true, malformed, next });
+    expect(craftLayer(dissectIpv4(b))).toEqual(b);
+  });
+
+  test('TCP of less than a header, and in a quote that was cut short', () => {
+    const stump = craftIpv4({ ...ends, protocol: 6, payload: new Uint8Array(19) });
+    expect(dissectIpv4(stump).next).toMatchObject({ layer: 'data', malformed: 'shorter than a TCP header' });
+    const options = [{ option: 'mss', mss: 1460 }] as const;
+    const eight = dissectIpv4(craftIcmpError({ quoting: craftTcp(tcp), quote: 28 }));
+    expect(eight).toHaveProperty('next.next.next.layer', 'data');
+    expect(eight).not.toHaveProperty('next.next.next.malformed');
+    const twenty = dissectIpv4(craftIcmpError({ quoting: craftTcp({ ...tcp, options }), quote: 40 }));
+    expect(twenty).toHaveProperty('next.next.next.destinationPort', 7);
+    expect(twenty).not.toHaveProperty('next.next.next.malformed');
+    expect(twenty).not.toHaveProperty('next.next.next.checksumOk');
+  });
+
+  test('options of a wrong length, and what stands behind the end of the list', () => {
+    const bytes = Uint8Array.of(2, 3, 1, 4, 3, 1, 5, 2, 5, 4, 1, 2, 0, 9, 9, 9);
+    const unknown = { option: 'unknown', kind: 200, bytes: bytes.slice(0, 14) } as const;
+    const b = craftTcp({ ...tcp, options: [unknown] });
+    b.set(bytes, 40);
+    expect(dissectIpv4(b).next).toHaveProperty('options', [
+      { option: 'unknown', kind: 2, bytes: Uint8Array.of(1) },
+      { option: 'unknown', kind: 4, bytes: Uint8Array.of(1) },
+      { option: 'unknown', kind: 5, bytes: new Uint8Array(0) },
+      { option: 'unknown', kind: 5, bytes: Uint8Array.of(1, 2) },
+      { option: 'eol', padding: Uint8Array.of(9, 9, 9) },
+    ]);
   });
 
   test('padding stands apart, behind the total length and behind the UDP length', () => {

@@ -1,5 +1,5 @@
-// The human face of the wire, reading: a packet as a tree of readable objects. RFC 791, RFC 792, RFC 768.
-// For tests, dumps and lessons; the core may not import it. Nothing here throws, whatever the octets say.
+// The human face of the wire, reading: a packet as a tree of readable objects. RFC 791, RFC 792, RFC 768,
+// RFC 9293. For tests, dumps and lessons; the core may not import it. Nothing here throws, whatever the octets say.
 
 import { formatIp4 } from './address.ts';
 import { complement, pseudoHeaderSum, sumBytes } from './checksum.ts';
@@ -18,10 +18,30 @@ import {
   UNREACH_NEEDFRAG,
 } from './icmpv4.ts';
 import * as ip from './ipv4.ts';
-import type { DataLayer, IcmpLayer, Ipv4Layer, Layer, UdpLayer } from './layers.ts';
+import {
+  type DataLayer,
+  type IcmpLayer,
+  type Ipv4Layer,
+  type Layer,
+  TCP_FLAG_NAMES,
+  type TcpLayer,
+  type TcpOption,
+  type UdpLayer,
+} from './layers.ts';
+import * as tcp from './tcp.ts';
+import { readTcpOptionList } from './tcp-option-list.ts';
 import { UDP_HEADER, udpChecksum, udpDestinationPort, udpLength, udpSourcePort } from './udp.ts';
 
-export type { DataLayer, IcmpLayer, Ipv4Layer, Layer, UdpLayer } from './layers.ts';
+export type {
+  DataLayer,
+  IcmpLayer,
+  Ipv4Layer,
+  Layer,
+  TcpFlag,
+  TcpLayer,
+  TcpOption,
+  UdpLayer,
+} from './layers.ts';
 export { summary } from './summary.ts';
 
 /** The payload of a datagram: octets [offset, end), with what its checksums need. */
@@ -128,6 +148,8 @@ function readPayload(payload: Payload): Layer {
   switch (payload.protocol) {
     case ip.PROTO_ICMP:
       return readIcmp(payload);
+    case ip.PROTO_TCP:
+      return readTcp(payload);
     case ip.PROTO_UDP:
       return readUdp(payload);
     default:
@@ -177,6 +199,46 @@ function quotes(type: number, behind: Payload): boolean {
     default:
       return false;
   }
+}
+
+function readTcp(payload: Payload): TcpLayer | DataLayer {
+  const { bytes, offset: o, end, whole, addressSum } = payload;
+  const available = end - o;
+  if (available < tcp.TCP_HEADER) return data(payload, whole ? 'shorter than a TCP header' : undefined);
+  const headerLength = tcp.tcpHeaderLength(bytes, o);
+  // Where the data offset is no use, the header is taken to be the shortest.
+  const behind = o + (headerLength <= available ? Math.max(headerLength, tcp.TCP_HEADER) : tcp.TCP_HEADER);
+  const options = readTcpOptionList(bytes.slice(o + tcp.TCP_HEADER, behind));
+  const malformed = tcpFault(headerLength, available, whole, options);
+  const pseudo = pseudoHeaderSum(0, 0, ip.PROTO_TCP, available) + addressSum;
+  return {
+    layer: 'tcp',
+    sourcePort: tcp.tcpSourcePort(bytes, o),
+    destinationPort: tcp.tcpDestinationPort(bytes, o),
+    seq: tcp.tcpSeq(bytes, o) >>> 0,
+    ack: tcp.tcpAck(bytes, o) >>> 0,
+    headerLength,
+    reserved: bytes[o + 12] & 15,
+    flags: TCP_FLAG_NAMES.filter((_, bit) => (tcp.tcpFlags(bytes, o) & (1 << bit)) !== 0),
+    window: tcp.tcpWindow(bytes, o),
+    checksum: tcp.tcpChecksum(bytes, o),
+    ...(whole && { checksumOk: complement(pseudo + sumBytes(bytes, o, available)) === 0 }),
+    urgent: tcp.tcpUrgent(bytes, o),
+    options,
+    next: data({ ...payload, offset: behind }),
+    ...(malformed !== undefined && { malformed }),
+  };
+}
+
+function tcpFault(
+  header: number,
+  available: number,
+  whole: boolean,
+  options: readonly TcpOption[],
+): string | undefined {
+  if (header < tcp.TCP_HEADER) return `TCP header length ${header} is below 20`;
+  if (whole && header > available) return `TCP header length ${header}, but only ${available} octets`;
+  return options.at(-1)?.option === 'malformed' ? 'a TCP option of impossible length' : undefined;
 }
 
 function readUdp(payload: Payload): UdpLayer | DataLayer {

@@ -5,5 +5,7 @@ export * from './checksum.ts';
 export * from './icmpv4.ts';
 export * from './ipv4.ts';
 export * from './ipv4-options.ts';
+export * from './tcp.ts';
+export * from './tcp-options.ts';
 export * from './udp.ts';
 export * from './virtio-net.ts';

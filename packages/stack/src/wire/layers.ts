@@ -1,4 +1,5 @@
-// The layers of a packet as readable objects: what `dissect` gives and `craft` takes. RFC 791, RFC 792, RFC 768.
+// The layers of a packet as readable objects: what `dissect` gives and `craft` takes. RFC 791, RFC 792, RFC 768,
+// RFC 9293.
 
 /** A datagram, its header fields in RFC 791's order. Lengths and offsets in octets, addresses as text. */
 export interface Ipv4Layer {
@@ -63,6 +64,53 @@ export interface UdpLayer {
   malformed?: string;
 }
 
+export type TcpFlag = 'FIN' | 'SYN' | 'RST' | 'PSH' | 'ACK' | 'URG' | 'ECE' | 'CWR';
+
+/** In the order of their bits, FIN = 1 first. */
+export const TCP_FLAG_NAMES: readonly TcpFlag[] = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];
+
+/** A TCP segment, its header fields in RFC 9293's order; `next` is its payload. */
+export interface TcpLayer {
+  layer: 'tcp';
+  sourcePort: number;
+  destinationPort: number;
+  /** 0 .. 2^32-1, as `ack` and the edges and stamps of options. */
+  seq: number;
+  ack: number;
+  /** The data offset in octets, 0 .. 60 as it stands there. */
+  headerLength: number;
+  /** The four bits between data offset and flags, to be zero; the lowest is AE of accurate ECN. */
+  reserved: number;
+  flags: TcpFlag[];
+  /** Not scaled. */
+  window: number;
+  checksum: number;
+  /** Absent where it cannot be known: in a fragment, in a quote that was cut short. */
+  checksumOk?: boolean;
+  urgent: number;
+  /** In the order of the header, NOPs and padding too. */
+  options: TcpOption[];
+  next: Layer;
+  malformed?: string;
+}
+
+/** One TCP option: RFC 9293 3.2, RFC 7323, RFC 2018. */
+export type TcpOption =
+  /** The end of the list, and what stands behind it: zeros by MUST-69. */
+  | { option: 'eol'; padding?: Uint8Array }
+  | { option: 'nop' }
+  /** Octets. */
+  | { option: 'mss'; mss: number }
+  /** Bits. */
+  | { option: 'window-scale'; shift: number }
+  | { option: 'sack-permitted' }
+  | { option: 'sack'; blocks: [left: number, right: number][] }
+  | { option: 'timestamps'; value: number; echo: number }
+  /** Of another kind, or of a length that is not its kind's: what stands behind kind and length. */
+  | { option: 'unknown'; kind: number; bytes: Uint8Array }
+  /** A length that cannot be: the rest of the header, from the option's kind on. */
+  | { option: 'malformed'; bytes: Uint8Array };
+
 /** Octets that are not looked into. */
 export interface DataLayer {
   layer: 'data';
@@ -72,4 +120,4 @@ export interface DataLayer {
   malformed?: string;
 }
 
-export type Layer = Ipv4Layer | IcmpLayer | UdpLayer | DataLayer;
+export type Layer = Ipv4Layer | IcmpLayer | TcpLayer | UdpLayer | DataLayer;

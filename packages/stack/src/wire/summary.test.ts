@@ -12,30 +12,44 @@ import {
   craftIcmpEcho,
   craftIcmpError,
   craftIpv4,
+  craftTcp,
   craftUdp,
   type IcmpErrorFields,
+  type TcpFields,
 } from './craft.ts';
+import type { TcpOption } from './layers.ts';
 import { summary } from './summary.ts';
-import { anyOctets, icmpFields, ipOptions } from './testing/arbitraries.ts';
-import { ECHO_REPLY, ECHO_REQUEST, PORT_UNREACHABLE, UDP_HELLO } from './testing/captures.ts';
+import { anyOctets, anyTcpFields, icmpFields, ipOptions } from './testing/arbitraries.ts';
+import * as captures from './testing/captures.ts';
 
 const ends = { source: '10.9.0.1', destination: '10.9.0.2' };
 const there = 'IP 10.9.0.1 > 10.9.0.2: ';
 const back = 'IP 10.9.0.2 > 10.9.0.1: ';
 const hello = { ...ends, sourcePort: 40_000, destinationPort: 9, payload: new Uint8Array(5) };
 const quoting = craftUdp(hello);
+const payload = new Uint8Array(5);
 const tcp = craftIpv4({ ...ends, protocol: 6, payload: Uint8Array.of(0x9c, 0x40, 0, 80, 0, 0, 0, 1) });
+const SYN_OPTIONS: readonly TcpOption[] = [
+  { option: 'mss', mss: 1460 },
+  { option: 'sack-permitted' },
+  { option: 'timestamps', value: 1, echo: 0 },
+  { option: 'nop' },
+  { option: 'window-scale', shift: 7 },
+];
 const error = (fields: Partial<IcmpErrorFields>) => summary(craftIcmpError({ quoting, ...fields }));
 
-// All of these lines were printed by tcpdump 4.99.3 -n.
+// All of these lines were printed by tcpdump 4.99.3 -nS.
 describe('lines of tcpdump', () => {
   test('captured frames', () => {
-    const frames = [ECHO_REQUEST, ECHO_REPLY, UDP_HELLO, PORT_UNREACHABLE];
+    const { ECHO_REQUEST, ECHO_REPLY, UDP_HELLO, PORT_UNREACHABLE, TCP_SYN_OF_LINUX, TCP_HELLO } = captures;
+    const frames = [ECHO_REQUEST, ECHO_REPLY, UDP_HELLO, PORT_UNREACHABLE, TCP_SYN_OF_LINUX, TCP_HELLO];
     expect(frames.map((b) => summary(b))).toEqual([
       'IP 10.9.0.1 > 10.9.0.1: ICMP echo request, id 22116, seq 1, length 64',
       'IP 10.9.0.1 > 10.9.0.1: ICMP echo reply, id 22116, seq 1, length 64',
       'IP 10.9.0.1.38786 > 10.9.0.1.7: UDP, length 5',
       'IP 10.9.0.1 > 10.9.0.1: ICMP 10.9.0.1 udp port 7 unreachable, length 41',
+      'IP 10.9.0.1.33722 > 10.9.0.1.7: Flags [S], seq 3104658979, win 65495, options [mss 65495,sackOK,TS val 1121774069 ecr 0,nop,wscale 10], length 0',
+      'IP 10.9.0.1.7 > 10.9.0.1.33722: Flags [P.], seq 1359730372:1359730377, ack 3104658980, win 64, options [nop,nop,TS val 1107837242 ecr 1121774069], length 5',
     ]);
   });
 
@@ -99,21 +113,62 @@ describe('lines of tcpdump', () => {
     expect(error({ quote: 20 })).toBe(`${back} [|icmp]`);
   });
 
-  test('TCP, as tcpdump -q tells it', () => {
-    const segment = Uint8Array.of(
-      0x9c,
-      0x40,
-      0,
-      80,
-      ...new Uint8Array(8),
-      0x50,
-      0x02,
-      ...new Uint8Array(6),
-      1,
-      2,
+  test.each<[Partial<TcpFields>, string]>([
+    [{ flags: ['SYN'], seq: 0xffff_ffff }, 'Flags [S], seq 4294967295, win 65535, length 0'],
+    [{ ack: 0x8000_0000, window: 0 }, 'Flags [.], ack 2147483648, win 0, length 0'],
+    [{ seq: -1, ack: 7, payload }, 'Flags [.], seq 4294967295:4, ack 7, win 65535, length 5'],
+    [{ flags: ['RST', 'ACK'], seq: 5, ack: 6, window: 0 }, 'Flags [R.], seq 5, ack 6, win 0, length 0'],
+    [{ flags: ['FIN', 'PSH', 'ACK'] }, 'Flags [FP.], seq 0, ack 0, win 65535, length 0'],
+    [{ flags: ['URG', 'ECE', 'CWR'], urgent: 9 }, 'Flags [UEW], win 65535, urg 9, length 0'],
+    [{ flags: [] }, 'Flags [none], win 65535, length 0'],
+    [
+      { flags: ['SYN', 'ACK'], seq: 1, ack: 2, options: SYN_OPTIONS },
+      'Flags [S.], seq 1, ack 2, win 65535, options [mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7], length 0',
+    ],
+    [
+      {
+        options: [
+          {
+            option: 'sack',
+            blocks: [
+              [1, 0xffff_ffff],
+              [3, 4],
+            ],
+          },
+          { option: 'nop' },
+          { option: 'eol' },
+        ],
+      },
+      'Flags [.], ack 0, win 65535, options [sack 2 {1:4294967295}{3:4},nop,eol], length 0',
+    ],
+    [
+      { options: [{ option: 'unknown', kind: 99, bytes: Uint8Array.of(1, 0xab) }] },
+      'Flags [.], ack 0, win 65535, options [unknown-99 0x01ab], length 0',
+    ],
+    [
+      { options: [{ option: 'unknown', kind: 4, bytes: Uint8Array.of(0) }, { option: 'nop' }] },
+      'Flags [.], ack 0, win 65535, options [sackOK[len 3],eol], length 0',
+    ],
+    [
+      { options: [{ option: 'nop' }, { option: 'malformed', bytes: Uint8Array.of(2, 0, 0) }] },
+      'Flags [.], ack 0, win 65535, options [nop,[bad opt]]',
+    ],
+    [{ headerLength: 16 }, ' tcp 4 [bad hdr length 16 - too short, < 20]'],
+    [{ headerLength: 24 }, 'Flags [.] [bad hdr length 24 - too long, > 20]'],
+  ])('TCP with absolute numbers, as of tcpdump -S: %#', (fields, text) => {
+    expect(summary(craftTcp({ ...ends, sourcePort: 40_000, destinationPort: 80, ...fields }))).toBe(
+      `IP 10.9.0.1.40000 > 10.9.0.2.80: ${text}`,
     );
-    const b = craftIpv4({ ...ends, protocol: 6, payload: segment });
-    expect(summary(b)).toBe('IP 10.9.0.1.40000 > 10.9.0.2.80: tcp 2');
+  });
+
+  test('TCP cut short', () => {
+    const syn = craftTcp({ ...ends, sourcePort: 40_000, destinationPort: 80, options: SYN_OPTIONS });
+    const [start, flags] = ['IP truncated-ip -', '10.9.0.1.40000 > 10.9.0.2.80: Flags [.], ack 0, win 65535'];
+    const line = (length: number): string => summary(syn.slice(0, length));
+    expect(line(22)).toBe(`${start} 38 bytes missing! 10.9.0.1 > 10.9.0.2: [|tcp]`);
+    expect(line(39)).toBe(`${start} 21 bytes missing! 10.9.0.1.40000 > 10.9.0.2.80:  [|tcp]`);
+    expect(line(43)).toBe(`${start} 17 bytes missing! ${flags}, options [mss [|tcp]`);
+    expect(line(54)).toBe(`${start} 6 bytes missing! ${flags}, options [mss 1460,sackOK,TS [|tcp]>`);
   });
 });
 
@@ -137,8 +192,15 @@ test.skipIf(!tcpdump && process.env.REQUIRE_TUN !== '1')('tcpdump prints the sam
     ip: ipOptions,
   };
   const datagrams = fc.record({ ...both, sourcePort: port, destinationPort: port }).map(craftUdp);
+  const segments = fc
+    .record({ ...both, sourcePort: port, destinationPort: port, rest: anyTcpFields })
+    .map(({ rest, ...ends }) => craftTcp({ ...rest, ...ends }))
+    .filter((b) => !/unknown-(\d|[1-6]\d|25\d)\b/.test(summary(b)));
   const packet = fc.oneof(
     datagrams,
+    segments,
+    segments,
+    fc.tuple(segments, fc.nat()).map(([b, length]) => b.slice(0, 1 + (length % b.length))),
     fc.tuple(icmpFields, fc.boolean()).map(([f, reply]) => craftIcmpEcho({ ...f, code: 0, reply })),
     fc
       .tuple(datagrams, fc.nat({ max: 20 }), fc.nat({ max: 2000 }))
@@ -155,7 +217,9 @@ test.skipIf(!tcpdump && process.env.REQUIRE_TUN !== '1')('tcpdump prints the sam
   try {
     const file = join(folder, 'packets.pcap');
     await writeFile(file, pcap(packets));
-    const { stdout } = await promisify(execFile)('tcpdump', ['-n', '-t', '-r', file], { maxBuffer: 1 << 24 });
+    const { stdout } = await promisify(execFile)('tcpdump', ['-n', '-t', '-S', '-r', file], {
+      maxBuffer: 1 << 24,
+    });
     expect(packets.map((b) => summary(b))).toEqual(stdout.trimEnd().split('\n'));
   } finally {
     await rm(folder, { recursive: true });

@@ -1,0 +1,97 @@
+// Arenas of the application: adopted, disowned, and their ids used again.
+
+import { describe, expect, test } from 'vitest';
+import { ADOPTED_MAX, Arenas } from './arena.ts';
+
+test('an adopted arena spans the whole buffer, so that octets keep their places', () => {
+  const bytes = Uint8Array.of(1, 2, 3, 4, 5, 6, 7).subarray(3, 6);
+  const arena = new Arenas().adopt(bytes)!;
+  expect(arena.bytes[bytes.byteOffset]).toBe(4);
+  expect([arena.bytes.length, arena.words.length]).toEqual([7, 1]);
+  bytes[0] = 44;
+  expect(arena.bytes[3]).toBe(44);
+});
+
+describe('memory that may change or go under a device is not adopted', () => {
+  const arenas = new Arenas();
+
+  test('shared with other threads', () => {
+    expect(arenas.adopt(new Uint8Array(new SharedArrayBuffer(8)))).toBeUndefined();
+  });
+
+  test('resizable', () => {
+    const resizable: new (length: number, options: object) => ArrayBuffer = ArrayBuffer;
+    expect(arenas.adopt(new Uint8Array(new resizable(8, { maxByteLength: 16 })))).toBeUndefined();
+  });
+
+  test('transferred, also when it was adopted before', () => {
+    const bytes = new Uint8Array(8);
+    const arena = arenas.adopt(bytes)!;
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+    expect(arenas.adopt(bytes)).toBeUndefined();
+    expect(arena.bytes.length).toBe(0);
+    arenas.disown(arena);
+    expect(arenas.adopt(bytes)).toBeUndefined();
+  });
+
+  test('empty', () => {
+    expect(arenas.adopt(new Uint8Array(8).subarray(8))).toBeUndefined();
+  });
+});
+
+test('a disowned id is used again, and its version says so', () => {
+  const arenas = new Arenas();
+  const slab = arenas.register(new Uint8Array(4));
+  const first = arenas.adopt(new Uint8Array(8))!;
+  const [id, version] = [first.id, arenas.version(first.id)];
+  expect(version).not.toBe(0);
+  arenas.disown(first);
+  expect(arenas.version(id)).not.toBe(version);
+  expect(() => arenas.at(id)).toThrow('as long as it is known');
+  const second = arenas.adopt(new Uint8Array(12))!;
+  expect([second.id, arenas.count]).toEqual([id, 2]);
+  expect(arenas.at(id)).toBe(second);
+  expect(arenas.version(id)).not.toBe(version);
+  expect(arenas.version(slab.id)).toBe(version);
+});
+
+test('one buffer adopted twice is one arena, until it was disowned twice', () => {
+  const arenas = new Arenas();
+  const bytes = new Uint8Array(100);
+  const arena = arenas.adopt(bytes.subarray(0, 50))!;
+  expect(arenas.adopt(bytes.subarray(50))).toBe(arena);
+  arenas.disown(arena);
+  expect(arenas.at(arena.id)).toBe(arena);
+  arenas.disown(arena);
+  expect(() => arenas.at(arena.id)).toThrow('tunstack bug');
+  expect(() => arenas.disown(arena)).toThrow('what is disowned was adopted');
+});
+
+test('memory that was registered for good is not disowned', () => {
+  const arenas = new Arenas();
+  const slab = arenas.register(new Uint8Array(8));
+  expect(() => arenas.disown(slab)).toThrow('what is disowned was adopted');
+});
+
+test('ids of disowned arenas are told in order, or that it is too long ago', () => {
+  const arenas = new Arenas();
+  const all = [1, 2, 3].map((length) => arenas.adopt(new Uint8Array(length))!);
+  const from = arenas.disownedCount;
+  for (const arena of [all[1], all[0]]) arenas.disown(arena);
+  expect([arenas.disownedCount - from, arenas.disowned(from), arenas.disowned(from + 1)]).toEqual([2, 1, 0]);
+  for (let i = 0; i < 1022; i++) arenas.disown(arenas.adopt(new Uint8Array(1))!);
+  expect([arenas.disowned(from), arenas.disowned(from + 1)]).toEqual([1, 0]);
+  arenas.disown(all[2]);
+  expect([arenas.disowned(from), arenas.disowned(from + 1)]).toEqual([-1, 0]);
+});
+
+test('beyond the limit memory is not adopted, and is again when some was disowned', () => {
+  const arenas = new Arenas();
+  const first = arenas.adopt(new Uint8Array(1))!;
+  for (let i = 1; i < ADOPTED_MAX; i++) arenas.adopt(new Uint8Array(1));
+  expect(arenas.adopt(new Uint8Array(1))).toBeUndefined();
+  expect(arenas.adopt(first.bytes)).toBe(first);
+  arenas.disown(first);
+  arenas.disown(first);
+  expect(arenas.adopt(new Uint8Array(1))?.id).toBe(first.id);
+});

@@ -1,0 +1,19 @@
+// SEGMENT ARRIVES, RFC 9293 3.10.7: by state, and nothing else. No step sends: each marks, and answers a verdict.
+
+import type { Connections } from '../connections.ts';
+import type { Segment } from '../segment.ts';
+import { SYN_SENT } from '../state.ts';
+import type { Tcb } from '../tcb.ts';
+import { fastPath } from './fast-path.ts';
+import { otherStates } from './other-states.ts';
+import { synSentArrives } from './syn-sent.ts';
+
+/** A segment for a connection that exists. CONTINUE, DROP, DROP_ACK or RESET, with `seg.reason`. */
+export function segmentArrives(c: Connections, tcb: Tcb, seg: Segment): number {
+  // The peer lives (3.8.4), whatever it says.
+  tcb.lastReceivedMs = c.context.nowMs;
+  tcb.keepAlives = 0;
+  if (tcb.state === SYN_SENT) return synSentArrives(c, tcb, seg);
+  const predicted = fastPath(c, tcb, seg);
+  return predicted >= 0 ? predicted : otherStates(c, tcb, seg);
+}

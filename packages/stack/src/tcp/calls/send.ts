@@ -1,0 +1,55 @@
+// SEND, RFC 9293 3.10.2, 3.9.1.2. Everything is pushed: there is no PUSH flag, and nothing waits for one (MUST-60).
+
+import { add } from '../../base/int.ts';
+import { EAGAIN, ENOTCONN, EPIPE } from '../../contract/errno.ts';
+import { EVENT_RELEASED } from '../../contract/events.ts';
+import type { Connections } from '../connections.ts';
+import { CLOSED, maySend } from '../state.ts';
+import type { Tcb } from '../tcb.ts';
+
+/** Copies octets to the send buffer. How many it took; or EAGAIN (EVENT_WRITABLE follows), EPIPE, ENOTCONN. */
+export function send(c: Connections, tcb: Tcb, bytes: Uint8Array, offset: number, length: number): number {
+  const refused = mayQueue(tcb);
+  if (refused !== 0) return refused;
+  const room = tcb.sendLimit - tcb.sendBuffer.length;
+  if (room <= 0) {
+    tcb.wantsRoom = true;
+    return EAGAIN;
+  }
+  const taken = length === 0 ? 0 : tcb.sendBuffer.append(bytes, offset, Math.min(length, room));
+  if (taken < length) tcb.wantsRoom = true;
+  if (taken === 0 && length > 0) return EAGAIN;
+  c.markDirty(tcb);
+  return taken;
+}
+
+/**
+ * Takes a whole buffer by reference: it must not change until `released` is called, outside of the core and exactly once,
+ * when its last octet is acknowledged or the connection ends. Its length, or EAGAIN, EPIPE, ENOTCONN (then `released` is not
+ * called).
+ */
+export function sendOwned(c: Connections, tcb: Tcb, bytes: Uint8Array, released: () => void): number {
+  const refused = mayQueue(tcb);
+  if (refused !== 0) return refused;
+  // A buffer is taken whole or not at all: a queue that has room for one octet takes it.
+  if (tcb.sendBuffer.length >= tcb.sendLimit || !tcb.sendBuffer.appendOwned(bytes, released)) {
+    tcb.wantsRoom = true;
+    return EAGAIN;
+  }
+  if (tcb.sendBuffer.freed.length > 0) c.notify(tcb, EVENT_RELEASED);
+  c.markDirty(tcb);
+  return bytes.length;
+}
+
+/** MUST-30: what was given so far is urgent; it may be of any length (MUST-31). */
+export function sendUrgent(c: Connections, tcb: Tcb): void {
+  tcb.sndUp = add(tcb.sndEnd, 0);
+  tcb.sndUrgent = true;
+  c.markDirty(tcb);
+}
+
+function mayQueue(tcb: Tcb): number {
+  if (tcb.finQueued) return EPIPE;
+  if (maySend(tcb.state)) return 0;
+  return tcb.state === CLOSED && tcb.iss === 0 ? ENOTCONN : EPIPE;
+}

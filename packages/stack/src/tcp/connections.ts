@@ -1,0 +1,288 @@
+// The connections of a stack: found by (path, ports), with their deadlines, and the lists of those who have work.
+//
+//   tuple --> 2 * id      a Tcb, awake            2 * row + 1     a row, asleep (rows.ts)
+
+import { assert } from '../base/assert.ts';
+import { Deadlines } from '../base/deadlines.ts';
+import { Fifo } from '../base/fifo.ts';
+import { FlowTable } from '../base/flow-table.ts';
+import { IndexPool, NONE } from '../base/index-pool.ts';
+import { diff } from '../base/int.ts';
+import type { Context } from '../context.ts';
+import { C } from '../contract/counters.ts';
+import { EVENT_ERROR, EVENT_FINISHED } from '../contract/events.ts';
+import { R } from '../contract/reasons.ts';
+import type { Path, PathTable } from '../ip/path.ts';
+import { ReceiveStore } from './buffers/receive-buffer.ts';
+import { SendBuffer } from './buffers/send-buffer.ts';
+import { RangePool, SentRanges } from './buffers/sent-ranges.ts';
+import { Challenges } from './challenges.ts';
+import { AckSample } from './congestion/controller.ts';
+import { initialRto } from './loss/rtt.ts';
+import { type Listener, Listeners } from './listener.ts';
+import { Rows } from './rows.ts';
+import { CLOSED, isSynchronized, SYN_RECEIVED, setState, TIME_WAIT } from './state.ts';
+import { type DirtyList, Tcb } from './tcb.ts';
+import { clearDeadline, deadlineOf, earliest, setDeadline } from './timers.ts';
+
+/** See the head of this file. */
+export class Connections implements DirtyList {
+  readonly context: Context;
+  readonly paths: PathTable;
+  readonly listeners: Listeners;
+  readonly rows: Rows;
+  readonly deadlines: Deadlines = new Deadlines();
+  readonly dirty: Fifo<Tcb>;
+  /** Those with text in the packets of this batch. */
+  readonly touched: Fifo<Tcb>;
+  readonly receiveStore: ReceiveStore = new ReceiveStore();
+  readonly challenges: Challenges;
+  /** Reused: what the last acknowledgment taught. */
+  readonly sample: AckSample = new AckSample();
+  /** Octets of text that all connections together hold for their applications. */
+  receiveOctets = 0;
+  private readonly ids: IndexPool;
+  private readonly tcbs: (Tcb | undefined)[] = [];
+  private readonly byTuple: FlowTable;
+  private readonly ranges: RangePool = new RangePool();
+  /** Connections that use a local port, embryonic and waiting ones included. */
+  private readonly portUsers: Int32Array = new Int32Array(65_536);
+
+  constructor(context: Context, paths: PathTable) {
+    const { options, entropy } = context;
+    this.context = context;
+    this.paths = paths;
+    this.listeners = new Listeners(options.tcpListenersMax, entropy);
+    this.challenges = new Challenges(entropy, options.tcpChallengesPerSecond);
+    this.rows = new Rows(options.tcpSynBacklogMax + options.tcpTimeWaitMax);
+    this.ids = new IndexPool(options.tcpConnectionsMax);
+    this.byTuple = new FlowTable(entropy.int32());
+    // Twice: those that ended wait on a list beside those that took their place.
+    this.dirty = new Fifo(2 * options.tcpConnectionsMax);
+    this.touched = new Fifo(2 * options.tcpConnectionsMax);
+  }
+
+  /** Connections awake, embryonic rows and rows in TIME-WAIT. */
+  get size(): number {
+    return this.ids.inUse + this.rows.embryonic + this.rows.timeWaiting;
+  }
+
+  /** All that are awake. */
+  awake(): Tcb[] {
+    return this.tcbs.filter((tcb) => tcb !== undefined);
+  }
+
+  usesPort(port: number): boolean {
+    return this.portUsers[port] > 0;
+  }
+
+  /** True when such a connection exists, awake or asleep. */
+  has(path: number, localPort: number, remotePort: number): boolean {
+    return this.byTuple.get(path, (localPort << 16) | remotePort) !== NONE;
+  }
+
+  /** The connection of this tuple, woken if it sleeps; undefined: none. */
+  find(path: number, localPort: number, remotePort: number): Tcb | undefined {
+    const key = this.byTuple.get(path, (localPort << 16) | remotePort);
+    return key === NONE ? undefined : this.at(key);
+  }
+
+  /** The connection under a key of the tuple table, or of the deadlines; undefined: no room to wake it. */
+  at(key: number): Tcb | undefined {
+    return (key & 1) === 0 ? this.tcbs[key >> 1] : this.wake(key >> 1);
+  }
+
+  /** A new connection, CLOSED, over a held path, which it takes over; undefined: as many as there can be. */
+  open(path: Path, localPort: number, remotePort: number): Tcb | undefined {
+    const tcb = this.place(path, localPort, remotePort);
+    if (tcb !== undefined) this.portUsers[localPort]++;
+    return tcb;
+  }
+
+  /** Ends a connection with an error for its application, or OK. Nothing is sent. */
+  finish(tcb: Tcb, error: number): void {
+    if (tcb.state === CLOSED && tcb.id === NONE) return;
+    tcb.error = error;
+    setState(tcb, CLOSED);
+    if (tcb.owner !== undefined) {
+      this.context.events.mark(tcb.owner, error === 0 ? EVENT_FINISHED : EVENT_FINISHED | EVENT_ERROR);
+    }
+    this.release(tcb);
+  }
+
+  /** Takes a connection out of all tables. What the application has not read stays readable. */
+  release(tcb: Tcb): void {
+    if (tcb.id === NONE) return;
+    this.byTuple.delete(tcb.path.id, (tcb.localPort << 16) | tcb.remotePort);
+    this.portUsers[tcb.localPort]--;
+    this.paths.release(tcb.path);
+    this.forget(tcb);
+    tcb.sent.clear();
+    tcb.sendBuffer.clear();
+    if (tcb.receiveClosed) this.discardReceived(tcb);
+  }
+
+  /** Gives back the text that nobody will read. */
+  discardReceived(tcb: Tcb): void {
+    this.receiveOctets -= tcb.unread + (tcb.reassembly?.octets ?? 0);
+    tcb.rcvRead = (tcb.rcvNxt - (tcb.finReceived ? 1 : 0)) | 0;
+    for (let packet = tcb.fresh?.shift(); packet !== undefined; packet = tcb.fresh?.shift()) {
+      this.context.drop(packet, R.SOCKET_CLOSED);
+    }
+    tcb.freshOctets = 0;
+    tcb.receiveBuffer?.clear();
+    tcb.receiveBuffer = undefined;
+    tcb.reassembly = undefined;
+  }
+
+  /** The connection has something to send, or something to say. */
+  markDirty(tcb: Tcb): void {
+    if (tcb.dirty || tcb.waiting || tcb.id === NONE) return;
+    tcb.dirty = true;
+    this.dirty.push(tcb);
+  }
+
+  /** There is text in the packets of this batch: it is looked after when the pump settles. */
+  touch(tcb: Tcb): void {
+    if (tcb.touched) return;
+    tcb.touched = true;
+    this.touched.push(tcb);
+  }
+
+  notify(tcb: Tcb, events: number): void {
+    if (tcb.owner !== undefined) this.context.events.mark(tcb.owner, events);
+  }
+
+  /** Starts a timer, or moves it. */
+  arm(tcb: Tcb, timer: number, atMs: number): void {
+    setDeadline(tcb, timer, atMs);
+    if (tcb.id === NONE) return;
+    const key = tcb.id << 1;
+    if (!this.deadlines.has(key) || diff(this.deadlines.deadline(key), atMs) > 0) this.deadlines.set(key, atMs);
+  }
+
+  disarm(tcb: Tcb, timer: number): void {
+    clearDeadline(tcb, timer);
+  }
+
+  /** The heap entry of a connection whose turn is over: its earliest timer, or none. */
+  rearm(tcb: Tcb): void {
+    if (tcb.id === NONE) return;
+    const timer = earliest(tcb);
+    if (timer < 0) this.deadlines.cancel(tcb.id << 1);
+    else this.deadlines.set(tcb.id << 1, deadlineOf(tcb, timer));
+  }
+
+  /** True for a connection that needs no Tcb while nothing happens to it. */
+  maySleep(tcb: Tcb): boolean {
+    if (tcb.id === NONE) return false;
+    if (tcb.state === TIME_WAIT) return true;
+    return tcb.state === SYN_RECEIVED && tcb.listenerId !== NONE && tcb.owner === undefined;
+  }
+
+  /** Writes a connection down as a row. In TIME-WAIT an application may still read from the Tcb, which is then its alone. */
+  sleep(tcb: Tcb): void {
+    const { context, rows } = this;
+    const { counters } = context.stats;
+    if (tcb.state === SYN_RECEIVED && rows.embryonic >= context.options.tcpSynBacklogMax) this.evictOldest();
+    const full = tcb.state === TIME_WAIT && rows.timeWaiting >= context.options.tcpTimeWaitMax;
+    const row = full ? NONE : rows.sleep(tcb, tcb.listenerId);
+    if (row === NONE) {
+      counters[C.TcpExtTCPTimeWaitOverflow]++;
+      this.release(tcb);
+      return;
+    }
+    const timer = earliest(tcb);
+    assert(timer >= 0, 'what sleeps has a deadline to wake at');
+    const key = (row << 1) | 1;
+    this.byTuple.set(tcb.path.id, (tcb.localPort << 16) | tcb.remotePort, key);
+    this.deadlines.set(key, deadlineOf(tcb, timer));
+    tcb.sent.clear();
+    tcb.sendBuffer.clear();
+    if (tcb.receiveClosed) this.discardReceived(tcb);
+    this.forget(tcb);
+  }
+
+  /** Ends everything at once: the stack closes. */
+  clear(): void {
+    for (const tcb of this.awake()) this.finish(tcb, 0);
+    for (let key = this.deadlines.first(); key !== NONE; key = this.deadlines.first()) {
+      this.deadlines.cancel(key);
+      if ((key & 1) === 1) this.dropRow(key >> 1);
+    }
+    while (this.dirty.size > 0) this.dirty.shift();
+    while (this.touched.size > 0) this.touched.shift();
+  }
+
+  /** The connections of a listener that were not established yet: it closes. */
+  dropEmbryonic(listener: Listener): void {
+    const mine: number[] = [];
+    for (let row = this.rows.oldestEmbryonic(); row !== NONE; row = this.rows.newerThan(row)) {
+      if (this.rows.listenerOf(row) === listener.id) mine.push(row);
+    }
+    for (const row of mine) this.dropRow(row);
+    for (const tcb of this.awake()) if (tcb.listenerId === listener.id && !isSynchronized(tcb.state)) this.finish(tcb, 0);
+  }
+
+  /** More half-open connections than may be: the one that waited longest makes room, as in BSD's SYN cache. */
+  private evictOldest(): void {
+    this.context.stats.counters[C.TcpExtListenDrops]++;
+    this.dropRow(this.rows.oldestEmbryonic());
+  }
+
+  private dropRow(row: number): void {
+    const path = this.rows.pathOf(row);
+    const ports = this.rows.portsOf(row);
+    this.byTuple.delete(path, ports);
+    this.portUsers[ports >>> 16]--;
+    this.deadlines.cancel((row << 1) | 1);
+    this.paths.release(this.paths.at(path));
+    this.rows.free(row);
+  }
+
+  private wake(row: number): Tcb | undefined {
+    const { context, rows } = this;
+    const ports = rows.portsOf(row);
+    const listenerId = rows.listenerOf(row);
+    const deadline = this.deadlines.has((row << 1) | 1) ? this.deadlines.deadline((row << 1) | 1) : context.nowMs;
+    const tcb = this.place(this.paths.at(rows.pathOf(row)), ports >>> 16, ports & 0xffff);
+    if (tcb === undefined) return undefined;
+    this.deadlines.cancel((row << 1) | 1);
+    rows.wake(row, tcb, deadline, context.nowMs, context.options);
+    tcb.listenerId = listenerId;
+    this.rearm(tcb);
+    // What woke it may leave it as it was: the drain lets it sleep again.
+    this.markDirty(tcb);
+    return tcb;
+  }
+
+  private place(path: Path, localPort: number, remotePort: number): Tcb | undefined {
+    const id = this.ids.allocate();
+    if (id === NONE) return undefined;
+    const { options, pool } = this.context;
+    const tcb = new Tcb(this, path, new SendBuffer(pool, 0), new SentRanges(this.ranges));
+    tcb.id = id;
+    tcb.localPort = localPort;
+    tcb.remotePort = remotePort;
+    tcb.ttl = options.ttl;
+    tcb.sendLimit = options.tcpSendBytes;
+    tcb.rcvLimit = options.tcpReceiveBytes;
+    tcb.rcvLimitMax = options.tcpReceiveBytesMax;
+    tcb.keepAliveIdleMs = 0;
+    tcb.keepAliveIntervalMs = options.tcpKeepAliveIntervalMs;
+    tcb.keepAliveProbesMax = options.tcpKeepAliveProbes;
+    initialRto(tcb, options);
+    this.tcbs[id] = tcb;
+    this.byTuple.set(path.id, (localPort << 16) | remotePort, id << 1);
+    return tcb;
+  }
+
+  /** The Tcb has no place in the tables any more; the tuple may. */
+  private forget(tcb: Tcb): void {
+    this.deadlines.cancel(tcb.id << 1);
+    this.tcbs[tcb.id] = undefined;
+    this.ids.release(tcb.id);
+    tcb.id = NONE;
+    tcb.timers = 0;
+  }
+}

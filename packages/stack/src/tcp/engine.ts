@@ -1,0 +1,276 @@
+// TCP of one stack, sans-I/O: verbs in, marks, and one drain. RFC 9293 3.10: user calls, arriving segments, timeouts.
+// Equal inputs, batch split and entropy give equal octets out.
+
+import { assert, CHECKS } from '../base/assert.ts';
+import type { Deadlines } from '../base/deadlines.ts';
+import { NONE } from '../base/index-pool.ts';
+import { after, before, diff } from '../base/int.ts';
+import type { Context } from '../context.ts';
+import { C } from '../contract/counters.ts';
+import { EADDRNOTAVAIL, OK } from '../contract/errno.ts';
+import { EVENT_CLOSED, type EventTarget } from '../contract/events.ts';
+import type { Packet } from '../contract/packet.ts';
+import { R } from '../contract/reasons.ts';
+import type { DatagramOutput } from '../ip/datagrams.ts';
+import type { Path, PathTable } from '../ip/path.ts';
+import { TCP_ACK, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
+import { segmentArrives } from './arrives/arrives.ts';
+import { closedArrives } from './arrives/closed.ts';
+import { listenArrives, openPassively } from './arrives/listen.ts';
+import { settleText } from './arrives/step7-text.ts';
+import { abort } from './calls/abort.ts';
+import { openActive, openPassive } from './calls/open.ts';
+import type { ControllerFactory } from './congestion/controller.ts';
+import { Connections } from './connections.ts';
+import { hardError } from './errors/hard.ts';
+import { softError } from './errors/soft.ts';
+import { tooBig } from './errors/too-big.ts';
+import { checkConnections } from './invariants.ts';
+import { IsnGenerator } from './isn.ts';
+import { type HeldSyn, type Listener } from './listener.ts';
+import { TcpOutput } from './output/output.ts';
+import { answerWithReset } from './output/reset.ts';
+import { choosePassivePort } from './ports.ts';
+import { CONTINUE, DROP_ACK, RESET, Segment } from './segment.ts';
+import { SYN_RECEIVED, TIME_WAIT } from './state.ts';
+import { TIMER_RETRANSMIT, type Tcb } from './tcb.ts';
+import { timersOf } from './timeouts/timeouts.ts';
+
+/** Finds the paths of an arrived packet: only IP knows its addresses. */
+export interface ArrivalPaths {
+  /** The path (local address, any), or NONE. */
+  localPath(packet: Packet): number;
+  /** Holds the path back to the sender, made if need be; undefined: no room, or no way. */
+  acquirePath(packet: Packet): Path | undefined;
+}
+
+/** Kinds of errors that `errorArrives` hears of. */
+export const ERROR_SOFT = 0;
+export const ERROR_HARD = 1;
+export const ERROR_TOO_BIG = 2;
+
+/** See the head of this file. */
+export class TcpEngine {
+  readonly connections: Connections;
+  private readonly context: Context;
+  private readonly arrivals: ArrivalPaths;
+  private readonly output: TcpOutput;
+  private readonly isn: IsnGenerator;
+  private readonly segment: Segment = new Segment();
+  private readonly anyPath: number;
+
+  constructor(
+    context: Context,
+    paths: PathTable,
+    ip: DatagramOutput,
+    arrivals: ArrivalPaths,
+    newController: ControllerFactory,
+  ) {
+    this.context = context;
+    this.arrivals = arrivals;
+    this.connections = new Connections(context, paths);
+    this.output = new TcpOutput(this.connections, ip, newController);
+    this.isn = new IsnGenerator(context.entropy);
+    this.anyPath = (paths.acquire(0, 0) as Path).id;
+  }
+
+  get hasWork(): boolean {
+    return this.connections.dirty.size > 0;
+  }
+
+  get deadlines(): Deadlines {
+    return this.connections.deadlines;
+  }
+
+  /** OPEN, active. See calls/open.ts. */
+  open(owner: EventTarget, path: Path, localPort: number, remotePort: number): Tcb | number {
+    return openActive(this.connections, this.isn, owner, path, localPort, remotePort);
+  }
+
+  /** OPEN, passive; port -1: any that is free, 0: every port. The listener takes over the hold on the path. */
+  listen(owner: EventTarget, path: Path, port: number, backlog: number, defer: boolean): Listener | number {
+    const chosen = port < 0 ? choosePassivePort(this.connections, path.id) : port;
+    if (chosen < 0) return EADDRNOTAVAIL;
+    return openPassive(this.connections, owner, path, chosen, backlog, defer);
+  }
+
+  /** A connection that was established and waits, or undefined; it tells `owner` from now on. */
+  accept(listener: Listener, owner: EventTarget): Tcb | undefined {
+    const tcb = listener.ready.shift();
+    if (tcb !== undefined) tcb.owner = owner;
+    return tcb;
+  }
+
+  /** Answers a held SYN: now the handshake goes on. False: it waits no longer. */
+  acceptHeld(held: HeldSyn): boolean {
+    const tcb = this.findHeld(held);
+    if (tcb === undefined) return false;
+    tcb.held = false;
+    this.connections.disarm(tcb, TIMER_RETRANSMIT);
+    this.connections.markDirty(tcb);
+    return true;
+  }
+
+  /** Refuses a held SYN: with RST, or in silence. False: it waits no longer. */
+  rejectHeld(held: HeldSyn, reset: boolean): boolean {
+    const tcb = this.findHeld(held);
+    if (tcb === undefined) return false;
+    tcb.held = false;
+    if (reset) {
+      tcb.resetPending = true;
+      this.connections.markDirty(tcb);
+    } else this.connections.finish(tcb, OK);
+    return true;
+  }
+
+  /** No more connections: half-open ones are forgotten, those that nobody accepted are reset. */
+  closeListener(listener: Listener): void {
+    const { connections } = this;
+    if (listener.closed) return;
+    connections.dropEmbryonic(listener);
+    for (let tcb = listener.ready.shift(); tcb !== undefined; tcb = listener.ready.shift()) {
+      abort(connections, tcb, OK);
+    }
+    connections.listeners.remove(listener);
+    connections.paths.release(listener.path);
+  }
+
+  /** A segment for us, head at its TCP header. */
+  segmentArrives(packet: Packet): void {
+    const { context, segment, connections } = this;
+    context.stats.counters[C.TcpInSegs]++;
+    const broken = segment.read(packet);
+    if (broken >= 0) {
+      context.drop(packet, broken);
+      return;
+    }
+    const tcb =
+      packet.path === NONE ? undefined : connections.find(packet.path, segment.localPort, segment.remotePort);
+    let verdict = CONTINUE;
+    if (tcb === undefined) verdict = this.strangerArrives(packet, undefined);
+    else if (tcb.state === TIME_WAIT && this.reopens(tcb)) verdict = this.reopen(packet, tcb);
+    else verdict = segmentArrives(connections, tcb, segment);
+    if (verdict === CONTINUE) {
+      if (!segment.taken) packet.release();
+      return;
+    }
+    this.refuse(packet, tcb, verdict);
+  }
+
+  /**
+   * An ICMP error quotes a segment of ours (RFC 5927: believed only when its sequence number is under way). False: nobody
+   * here could have sent it.
+   */
+  errorArrives(kind: number, path: number, localPort: number, remotePort: number, seq: number, errno: number): boolean {
+    const { connections, context } = this;
+    const tcb = path === NONE ? undefined : connections.find(path, localPort, remotePort);
+    if (tcb === undefined) return false;
+    if (before(seq, tcb.sndUna) || !before(seq, tcb.sndNxt)) {
+      context.stats.counters[C.TcpExtOutOfWindowIcmps]++;
+      return false;
+    }
+    if (kind === ERROR_HARD) hardError(connections, tcb, errno);
+    else if (kind === ERROR_SOFT) softError(connections, tcb, errno);
+    return true;
+  }
+
+  /** After the path has learned its new MTU from such an error. */
+  pathShrank(path: number, localPort: number, remotePort: number): void {
+    const tcb = this.connections.find(path, localPort, remotePort);
+    if (tcb !== undefined) tooBig(this.connections, tcb);
+  }
+
+  timersFire(nowMs: number): void {
+    const { connections } = this;
+    const { deadlines } = connections;
+    for (let key = deadlines.first(); key !== NONE; key = deadlines.first()) {
+      if (diff(deadlines.deadline(key), nowMs) > 0) return;
+      const tcb = connections.at(key);
+      if (tcb === undefined) {
+        // No room to wake it: as many connections as there can be. A moment later, then.
+        deadlines.set(key, (nowMs + this.context.options.tcpDelayedAckMs) | 0);
+        continue;
+      }
+      timersOf(connections, tcb);
+    }
+  }
+
+  /** After the events: text that nobody took leaves the slab. */
+  settle(): void {
+    const { connections } = this;
+    for (let tcb = connections.touched.shift(); tcb !== undefined; tcb = connections.touched.shift()) {
+      settleText(tcb, connections);
+    }
+  }
+
+  drain(): void {
+    this.output.drain();
+    if (CHECKS) checkConnections(this.connections);
+  }
+
+  /** Everything ends at once, without a word to the peers. */
+  closeAll(): void {
+    const { connections } = this;
+    const owners: EventTarget[] = [];
+    for (const tcb of connections.awake()) if (tcb.owner !== undefined) owners.push(tcb.owner);
+    this.settle();
+    for (const listener of connections.listeners.all()) {
+      this.closeListener(listener);
+      owners.push(listener.owner);
+    }
+    connections.clear();
+    for (const owner of owners) owner.dispatch(EVENT_CLOSED);
+  }
+
+  /** The segment belongs to no connection: a listener's, or nobody's. */
+  private strangerArrives(packet: Packet, issAfter: number | undefined): number {
+    const { connections, segment } = this;
+    if (segment.has(TCP_RST)) return closedArrives(segment);
+    const local = this.arrivals.localPath(packet);
+    const listener = connections.listeners.find(local, this.anyPath, segment.localPort);
+    if (listener === undefined) return closedArrives(segment);
+    const verdict = listenArrives(listener, segment);
+    if (verdict >= 0) return verdict;
+    const path = this.arrivals.acquirePath(packet);
+    if (path === undefined) return segment.drop(R.TCP_LISTEN_FULL);
+    return openPassively(connections, this.isn, listener, path, segment, issAfter);
+  }
+
+  /** MAY-2, RFC 6191: a SYN that cannot be an old one ends TIME-WAIT. */
+  private reopens(tcb: Tcb): boolean {
+    const { segment } = this;
+    if (!segment.has(TCP_SYN) || segment.has(TCP_ACK) || segment.has(TCP_RST)) return false;
+    if (tcb.timestamps && segment.options.timestamps && after(segment.options.tsVal, tcb.tsRecent)) return true;
+    return after(segment.seq, tcb.rcvNxt);
+  }
+
+  private reopen(packet: Packet, tcb: Tcb): number {
+    // Beyond anything that the old incarnation used.
+    const issAfter = (tcb.sndNxt + 65_535 + 2) | 0;
+    this.connections.finish(tcb, OK);
+    packet.path = NONE;
+    return this.strangerArrives(packet, issAfter);
+  }
+
+  /** Acts on a verdict other than CONTINUE. */
+  private refuse(packet: Packet, tcb: Tcb | undefined, verdict: number): void {
+    const { context, segment, connections } = this;
+    if (verdict === RESET) {
+      context.stats.count(segment.reason);
+      if (context.tap !== undefined) context.tap.drop(packet, segment.reason, context.nowUs);
+      if (CHECKS) assert(!segment.taken, 'what is refused was not taken');
+      answerWithReset(context, packet, segment.localPort, segment.remotePort);
+      return;
+    }
+    if (verdict === DROP_ACK && tcb !== undefined) {
+      tcb.ackNow = true;
+      connections.markDirty(tcb);
+    }
+    context.drop(packet, segment.reason);
+  }
+
+  private findHeld(held: HeldSyn): Tcb | undefined {
+    const tcb = this.connections.find(held.path, held.localPort, held.remotePort);
+    return tcb?.state === SYN_RECEIVED && tcb.held && tcb.irs === held.irs ? tcb : undefined;
+  }
+}

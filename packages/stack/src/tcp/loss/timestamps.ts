@@ -1,0 +1,37 @@
+// Timestamps: RFC 7323. Round trips by echo (section 4), protection against wrapped sequence numbers (section 5).
+
+import { before, diff } from '../../base/int.ts';
+import type { Segment } from '../segment.ts';
+import type { Tcb } from '../tcb.ts';
+
+/** RFC 7323 5.5: TS.Recent older than 24 days says nothing. Seconds. */
+const TS_RECENT_VALID_S = 24 * 86_400;
+
+/** TSval for a segment sent now: a clock of 1 ms (5.4), offset so that it tells nobody our uptime. */
+export function tsVal(tcb: Tcb, nowMs: number): number {
+  return (nowMs + tcb.tsOffset) | 0;
+}
+
+/** 5.3 R1: the segment is older than what was seen. */
+export function failsPaws(tcb: Tcb, seg: Segment, uptimeS: number): boolean {
+  if (!tcb.timestamps || !seg.options.timestamps) return false;
+  return before(seg.options.tsVal, tcb.tsRecent) && uptimeS - tcb.tsRecentS < TS_RECENT_VALID_S;
+}
+
+/** 4.3: TS.Recent follows an acceptable segment that starts at or before the last octet acknowledged. */
+export function updateTsRecent(tcb: Tcb, seg: Segment, uptimeS: number): void {
+  if (!tcb.timestamps || !seg.options.timestamps) return;
+  if (diff(seg.seq, tcb.lastAckSent) > 0) return;
+  const stale = uptimeS - tcb.tsRecentS >= TS_RECENT_VALID_S;
+  if (before(seg.options.tsVal, tcb.tsRecent) && !stale) return;
+  tcb.tsRecent = seg.options.tsVal;
+  tcb.tsRecentS = uptimeS;
+}
+
+/** 4.1: the round trip that an echoed timestamp shows, microseconds, or 0: it echoes nothing we sent lately. */
+export function echoedRttUs(tcb: Tcb, seg: Segment, nowMs: number): number {
+  if (!tcb.timestamps || !seg.options.timestamps || seg.options.tsEcr === 0) return 0;
+  const ms = diff(tsVal(tcb, nowMs), seg.options.tsEcr);
+  // An echo from the future, or of long ago, is none of ours.
+  return ms < 0 || ms > 600_000 ? 0 : Math.max(1, ms) * 1000;
+}

@@ -1,0 +1,200 @@
+// Writes one segment and hands it to IP: header, options, text by reference, checksum left to the device. RFC 9293 3.1.
+
+import { add, after, diff } from '../../base/int.ts';
+import { C } from '../../contract/counters.ts';
+import { FULL, TAKEN } from '../../contract/link.ts';
+import { CHECKSUM_PARTIAL, GSO_TCPV4, type Packet } from '../../contract/packet.ts';
+import type { DatagramOutput } from '../../ip/datagrams.ts';
+import { wr32 } from '../../wire/bytes.ts';
+import { fold } from '../../wire/checksum.ts';
+import { PROTO_TCP } from '../../wire/ipv4.ts';
+import * as tcp from '../../wire/tcp.ts';
+import { synOptionsLength, writeSackOption, writeSynOptions, writeTimestampsOption } from '../../wire/tcp-options.ts';
+import type { Connections } from '../connections.ts';
+import { tsVal } from '../loss/timestamps.ts';
+import { SYN_SENT } from '../state.ts';
+import { mssLimit, ownMss, TIMESTAMPS_OCTETS, windowScaleFor } from '../synchronize.ts';
+import type { Tcb } from '../tcb.ts';
+import { synWindowField, windowField, windowFieldAt } from './window.ts';
+
+/** In front of the text: IP, TCP with all options, and what links and tunnels push. */
+const HEADROOM = 192;
+const SACK_MAX = 4;
+const SACK_HEADER = 4;
+const SACK_BLOCK = 8;
+const MAX_URGENT = 65_535;
+
+/** The last writer of TCP headers of one stack. */
+export class Emitter {
+  /** Octets of text that the last `segment` carried. */
+  carried = 0;
+  private readonly c: Connections;
+  private readonly ip: DatagramOutput;
+
+  constructor(c: Connections, ip: DatagramOutput) {
+    this.c = c;
+    this.ip = ip;
+  }
+
+  /** The SYN of `tcb`, or its SYN,ACK. TAKEN or FULL. */
+  syn(tcb: Tcb): number {
+    const { options, nowMs } = this.c.context;
+    const packet = this.c.context.pool.allocate(0, HEADROOM);
+    if (packet === undefined) return FULL;
+    const active = tcb.state === SYN_SENT;
+    const timestamps = active ? options.tcpTimestamps : tcb.timestamps;
+    const sack = active ? options.tcpSack : tcb.sackPermitted;
+    const scaling = active ? options.tcpWindowScaling : tcb.windowScaling;
+    const scale = scaling ? windowScaleFor(tcb.rcvLimitMax) : -1;
+    const length = tcp.TCP_HEADER + synOptionsLength(sack, timestamps, scale);
+    const o = packet.push(length);
+    writeSynOptions(
+      packet.bytes,
+      o + tcp.TCP_HEADER,
+      ownMss(tcb),
+      sack,
+      timestamps,
+      tsVal(tcb, nowMs),
+      active ? 0 : tcb.tsRecent,
+      scale,
+    );
+    const flags = active ? tcp.TCP_SYN : tcp.TCP_SYN | tcp.TCP_ACK;
+    return this.send(tcb, packet, length, tcb.iss, active ? 0 : tcb.rcvNxt, flags, synWindowField(tcb), 0);
+  }
+
+  /**
+   * A segment from `seq` with up to `textLength` octets (`carried` says how many it became), and the FIN if it reaches the
+   * end of a stream that was closed. TAKEN or FULL.
+   */
+  segment(tcb: Tcb, seq: number, textLength: number): number {
+    const packet = this.c.context.pool.allocate(0, HEADROOM);
+    if (packet === undefined) return FULL;
+    let length = textLength > 0 ? tcb.sendBuffer.gather(packet, seq, textLength) : 0;
+    if (length > tcb.mss && length < textLength) {
+      // The pieces ran out: whole segments only, so that the rest begins with one.
+      length -= length % tcb.mss;
+      packet.trim(length);
+    }
+    if (length > tcb.mss) {
+      packet.gsoType = GSO_TCPV4;
+      packet.gsoSize = tcb.mss;
+    }
+    this.carried = length;
+    const end = add(seq, length);
+    let flags = tcp.TCP_ACK;
+    // MUST-61: the last octet we have is pushed.
+    if (length > 0 && end === tcb.sndEnd) flags |= tcp.TCP_PSH;
+    if (tcb.finQueued && end === tcb.sndEnd) flags |= tcp.TCP_FIN;
+    let urgent = 0;
+    if (tcb.sndUrgent && after(tcb.sndUp, seq)) {
+      flags |= tcp.TCP_URG;
+      urgent = Math.min(MAX_URGENT, diff(tcb.sndUp, seq));
+    }
+    return this.sendWithOptions(tcb, packet, seq, tcb.rcvNxt, flags, windowField(tcb), urgent);
+  }
+
+  /** <SEQ=SND.NXT><ACK=ack><CTL=ACK> with what was received out of order (RFC 2018 section 4). TAKEN or FULL. */
+  ack(tcb: Tcb, ack: number): number {
+    const packet = this.c.context.pool.allocate(0, HEADROOM);
+    if (packet === undefined) return FULL;
+    const window = ack === tcb.rcvNxt ? windowField(tcb) : windowFieldAt(tcb, ack);
+    return this.sendWithOptions(tcb, packet, tcb.sndNxt, ack, tcp.TCP_ACK, window, 0);
+  }
+
+  /** A duplicate in the making: window as told before. */
+  duplicateAck(tcb: Tcb, ack: number): number {
+    const packet = this.c.context.pool.allocate(0, HEADROOM);
+    if (packet === undefined) return FULL;
+    return this.sendWithOptions(tcb, packet, tcb.sndNxt, ack, tcp.TCP_ACK, windowFieldAt(tcb, ack), 0);
+  }
+
+  /** An empty segment whose number was used already: who gets it must say where he stands (3.8.4, 3.8.6.1). */
+  probe(tcb: Tcb): number {
+    const packet = this.c.context.pool.allocate(0, HEADROOM);
+    if (packet === undefined) return FULL;
+    const seq = add(tcb.sndUna, -1);
+    return this.sendWithOptions(tcb, packet, seq, tcb.rcvNxt, tcp.TCP_ACK, windowField(tcb), 0);
+  }
+
+  /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>: 3.10.5. */
+  reset(tcb: Tcb): number {
+    const packet = this.c.context.pool.allocate(0, HEADROOM);
+    if (packet === undefined) return FULL;
+    packet.push(tcp.TCP_HEADER);
+    const flags = tcp.TCP_RST | tcp.TCP_ACK;
+    return this.send(tcb, packet, tcp.TCP_HEADER, tcb.sndNxt, tcb.rcvNxt, flags, 0, 0);
+  }
+
+  private sendWithOptions(
+    tcb: Tcb,
+    packet: Packet,
+    seq: number,
+    ack: number,
+    flags: number,
+    window: number,
+    urgent: number,
+  ): number {
+    const blocks = this.sackBlocks(tcb, packet);
+    const sack = blocks > 0 ? SACK_HEADER + SACK_BLOCK * blocks : 0;
+    const header = tcp.TCP_HEADER + (tcb.timestamps ? TIMESTAMPS_OCTETS : 0) + sack;
+    const o = packet.push(header);
+    let at = o + tcp.TCP_HEADER;
+    if (tcb.timestamps) {
+      at = writeTimestampsOption(packet.bytes, at, tsVal(tcb, this.c.context.nowMs), tcb.tsRecent);
+    }
+    if (blocks > 0) this.writeSack(tcb, packet, at, blocks);
+    return this.send(tcb, packet, header, seq, ack, flags, window, urgent);
+  }
+
+  /** As many as there are, as fit behind the other options, and as leave the segment no larger than it may be. */
+  private sackBlocks(tcb: Tcb, packet: Packet): number {
+    if (!tcb.sackPermitted || tcb.reassembly === undefined || tcb.reassembly.count === 0) return 0;
+    if (packet.gsoSize > 0) return 0;
+    const most = tcb.timestamps ? SACK_MAX - 1 : SACK_MAX;
+    const room = mssLimit(tcb) - packet.length - (tcb.timestamps ? TIMESTAMPS_OCTETS : 0) - SACK_HEADER;
+    return Math.max(0, Math.min(most, tcb.reassembly.count, Math.floor(room / SACK_BLOCK)));
+  }
+
+  private writeSack(tcb: Tcb, packet: Packet, at: number, blocks: number): void {
+    const { reassembly } = tcb;
+    if (reassembly === undefined) return;
+    let o = writeSackOption(packet.bytes, at, blocks);
+    for (let i = 0; i < blocks; i++) {
+      wr32(packet.bytes, o, reassembly.blockSeq(i));
+      wr32(packet.bytes, o + 4, reassembly.blockEnd(i));
+      o += SACK_BLOCK;
+    }
+  }
+
+  private send(
+    tcb: Tcb,
+    packet: Packet,
+    header: number,
+    seq: number,
+    ack: number,
+    flags: number,
+    window: number,
+    urgent: number,
+  ): number {
+    const { path } = tcb;
+    const o = packet.head;
+    tcp.writeTcp(packet.bytes, o, tcb.localPort, tcb.remotePort, seq, ack, header, flags, window, 0, urgent);
+    const { length } = packet;
+    const pseudo = fold(path.addressSum + PROTO_TCP + length);
+    packet.bytes[o + tcp.TCP_CHECKSUM_AT] = pseudo >> 8;
+    packet.bytes[o + tcp.TCP_CHECKSUM_AT + 1] = pseudo;
+    packet.transport = o;
+    packet.checksum = CHECKSUM_PARTIAL;
+    packet.checksumStart = o;
+    packet.checksumAt = o + tcp.TCP_CHECKSUM_AT;
+    const { gsoSize } = packet;
+    if (this.ip.send(packet, path, PROTO_TCP, tcb.ttl, tcb.tos) === FULL) {
+      packet.release();
+      return FULL;
+    }
+    const { counters } = this.c.context.stats;
+    counters[C.TcpOutSegs] += gsoSize > 0 ? Math.ceil((length - header) / gsoSize) : 1;
+    if ((flags & tcp.TCP_RST) !== 0) counters[C.TcpOutRsts]++;
+    return TAKEN;
+  }
+}

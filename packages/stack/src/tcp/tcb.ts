@@ -1,0 +1,251 @@
+// The transmission control block: the variables of RFC 9293 3.3.1, under their names. One class, one shape; sequence
+// numbers, times and windows are int32.
+//
+//        1         2          3          4                    1          2          3
+//   ----------|----------|----------|----------          ----------|----------|----------
+//          SND.UNA    SND.NXT    SND.UNA+SND.WND               RCV.NXT    RCV.ADV (= RCV.NXT+RCV.WND)
+
+import { NONE } from '../base/index-pool.ts';
+import type { Fifo } from '../base/fifo.ts';
+import type { EventTarget } from '../contract/events.ts';
+import type { Packet } from '../contract/packet.ts';
+import type { Sender } from '../ip/interface.ts';
+import type { Path } from '../ip/path.ts';
+import type { Reassembly } from './buffers/reassembly.ts';
+import type { ReceiveBuffer } from './buffers/receive-buffer.ts';
+import type { SendBuffer } from './buffers/send-buffer.ts';
+import type { SentRanges } from './buffers/sent-ranges.ts';
+import type { Controller } from './congestion/controller.ts';
+import { CLOSED } from './state.ts';
+
+/** Timers: bits of `Tcb.timers`, and places of their deadlines. */
+export const TIMER_RETRANSMIT = 0;
+export const TIMER_PERSIST = 1;
+export const TIMER_DELAYED_ACK = 2;
+export const TIMER_KEEP_ALIVE = 3;
+/** 2MSL, and the patience of FIN-WAIT-2. */
+export const TIMER_TIME_WAIT = 4;
+export const TIMERS = 5;
+
+/** No recovery is going on. */
+export const RECOVERY_NONE = 0;
+/** Fast recovery, RFC 6582: until `recover` is acknowledged. */
+export const RECOVERY_FAST = 1;
+/** After a retransmission timeout, RFC 5681 3.1. */
+export const RECOVERY_LOSS = 2;
+
+/** What probes may be asked of the output. */
+export const PROBE_NONE = 0;
+/** An empty segment one octet to the left of the window: whoever gets it must answer. */
+export const PROBE_EMPTY = 1;
+
+/** Who can put a Tcb back on the dirty list when its link has room again. */
+export interface DirtyList {
+  markDirty(tcb: Tcb): void;
+}
+
+/** One connection. */
+export class Tcb implements Sender {
+  readonly list: DirtyList;
+  /** Place in the tables, NONE when it is in none (any more). */
+  id: number = NONE;
+  state: number = CLOSED;
+  path: Path;
+  localPort = 0;
+  remotePort = 0;
+  /** Who hears of it; undefined: nobody yet (embryonic), or nobody any more (closed by its application). */
+  owner: EventTarget | undefined = undefined;
+  /** The listener whose SYN made it, MUST-11: a passive open; NONE: an active one. */
+  listenerId: number = NONE;
+  /** An application has it, or had it: it is never used again for another connection. */
+  known = false;
+
+  // SND
+  iss = 0;
+  sndUna = 0;
+  /** The highest sequence number sent, plus one. Retransmission does not move it back. */
+  sndNxt = 0;
+  /** REC-1: windows are kept in 32 bits, scaled. */
+  sndWnd = 0;
+  sndWl1 = 0;
+  sndWl2 = 0;
+  /** The largest window the peer ever offered: MAX.SND.WND. */
+  sndWndMax = 0;
+  sndUp = 0;
+  sndUrgent = false;
+  sndScale = 0;
+  /** What the peer said in its MSS option, or 536 (MUST-15). */
+  peerMss = 536;
+  /** Eff.snd.MSS: text octets of a full segment, options taken off (3.7.1). */
+  mss = 536;
+  /** The path MTU that `mss` was reckoned from. */
+  mssPmtu = 0;
+  readonly sendBuffer: SendBuffer;
+  /** The application closed: a FIN follows the last octet of the send buffer. */
+  finQueued = false;
+  /** Octets the send buffer may hold (SO_SNDBUF). */
+  sendLimit = 0;
+  wantsRoom = false;
+  noDelay = false;
+  /** Minshall's rule: end of the last segment sent that was smaller than `mss`. */
+  sndSml = 0;
+  ttl = 64;
+  tos = 0;
+
+  // RCV
+  irs = 0;
+  rcvNxt = 0;
+  /** The right edge of the window as the peer knows it. Never moves left (SHLD-14). */
+  rcvAdv = 0;
+  rcvScale = 0;
+  rcvUp = 0;
+  rcvUrgent = false;
+  /** The next octet the application will read. */
+  rcvRead = 0;
+  /** Octets that may wait for the application; grows with its appetite. */
+  rcvLimit = 0;
+  rcvLimitMax = 0;
+  /** Text in order that still lies in the packets of this batch, from `freshSeq`, `freshOctets` long. */
+  fresh: Fifo<Packet> | undefined = undefined;
+  freshSeq = 0;
+  freshOctets = 0;
+  receiveBuffer: ReceiveBuffer | undefined = undefined;
+  reassembly: Reassembly | undefined = undefined;
+  /** A FIN that arrived before what precedes it. */
+  finPending = false;
+  finSeq = 0;
+  /** The peer's FIN was reached: the stream ends at rcvNxt - 1. */
+  finReceived = false;
+  /** The application takes no more: text that arrives now is answered with RST (SHLD-3). */
+  receiveClosed = false;
+  /** Largest text of one segment seen: RMSS of RFC 5681 4.2, estimated. */
+  rcvMss = 0;
+
+  // Receive autotuning: octets the application took since the last look, one round trip apart.
+  tuneUs = 0;
+  tuneOctets = 0;
+
+  // Options in use (RFC 7323, RFC 2018)
+  windowScaling = false;
+  timestamps = false;
+  sackPermitted = false;
+  tsRecent = 0;
+  /** When TS.Recent was written, in seconds of uptime: it is older than any int32 of milliseconds can say. */
+  tsRecentS = 0;
+  tsOffset = 0;
+
+  // ACKs owed
+  /** One ACK is to leave in this drain. */
+  ackNow = false;
+  /** ACKs of earlier places that are owed one by one: duplicates, and what arrived out of order. Made when needed. */
+  acksOwed: number[] | undefined = undefined;
+  /** Duplicates owed since RCV.NXT last moved. */
+  outOfOrderAcks = 0;
+  lastAckSent = 0;
+  /** Segments of the wire that arrived since the last ACK. */
+  segmentsUnacked = 0;
+  /** Segments to acknowledge at once while the peer is starting up. */
+  quickAcks = 0;
+  challengeMs = 0;
+  challenged = false;
+
+  // Round trip (RFC 6298), microseconds
+  srttUs = 0;
+  rttvarUs = 0;
+  rtoMs = 0;
+
+  // What is outstanding, and its recovery
+  readonly sent: SentRanges;
+  controller: Controller | undefined = undefined;
+  recovery: number = RECOVERY_NONE;
+  recover = 0;
+  dupAcks = 0;
+  /** Octets that duplicate ACKs say have left the network, although nobody knows which. */
+  dupOctets = 0;
+  /** Octets delivered in all, modulo 2^32, and when last: for rates. */
+  delivered = 0;
+  deliveredUs = 0;
+  /** The output stopped for want of text, not of window: what is measured now says little (RFC 7661). */
+  appLimited = false;
+  lastSentMs = 0;
+  lastReceivedMs = 0;
+
+  // Timers
+  timers = 0;
+  retransmitAtMs = 0;
+  persistAtMs = 0;
+  delayedAckAtMs = 0;
+  keepAliveAtMs = 0;
+  timeWaitAtMs = 0;
+  /** Retransmissions in a row without an answer; also of probes and keep-alives. */
+  retries = 0;
+  probes = 0;
+  keepAlives = 0;
+  keepAliveIdleMs = 0;
+  keepAliveIntervalMs = 0;
+  keepAliveProbesMax = 0;
+  /** MUST-21: how long sent text may stay unacknowledged, or 0: `options.tcpRetries`. */
+  userTimeoutMs = 0;
+  probe: number = PROBE_NONE;
+  /** The sender's silly window avoidance is overridden: send what fits (3.8.6.2.1, rule 4). */
+  pushSmall = false;
+
+  /** An errno for the application, or 0; and the last soft error, told when the connection dies of silence. */
+  error = 0;
+  softError = 0;
+
+  // Lists it is on
+  dirty = false;
+  waiting = false;
+  touched = false;
+  /** A RST is to leave, and then all is over. */
+  resetPending = false;
+  /** Our SYN (or SYN,ACK) goes once more, although no timer ran out. */
+  resendSyn = false;
+  /** It had to be sent again (RFC 6298 5.7). */
+  synLost = false;
+  /** A SYN waits for its application to accept it: nothing is answered yet. */
+  held = false;
+
+  constructor(list: DirtyList, path: Path, sendBuffer: SendBuffer, sent: SentRanges) {
+    this.list = list;
+    this.path = path;
+    this.sendBuffer = sendBuffer;
+    this.sent = sent;
+  }
+
+  roomAgain(): void {
+    this.waiting = false;
+    this.list.markDirty(this);
+  }
+
+  /** RCV.WND as the peer knows it. */
+  get rcvWnd(): number {
+    return (this.rcvAdv - this.rcvNxt) | 0;
+  }
+
+  /** Sequence numbers sent and not acknowledged. */
+  get outstanding(): number {
+    return (this.sndNxt - this.sndUna) | 0;
+  }
+
+  /** The end of what the application gave so far; its FIN, if any, has this number. */
+  get sndEnd(): number {
+    return this.sendBuffer.end;
+  }
+
+  /** Our FIN was acknowledged. */
+  get finAcked(): boolean {
+    return this.finQueued && ((this.sndUna - this.sndEnd) | 0) > 0;
+  }
+
+  /** Text in order that the application has not read. */
+  get unread(): number {
+    return (this.rcvNxt - this.rcvRead - (this.finReceived ? 1 : 0)) | 0;
+  }
+
+  /** Octets on their way, as far as one can know: sent, and neither acknowledged, lost, nor told of by duplicates. */
+  get pipe(): number {
+    return Math.max(0, this.outstanding - this.sent.lostOctets - this.dupOctets);
+  }
+}

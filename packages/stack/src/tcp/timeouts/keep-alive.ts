@@ -1,0 +1,45 @@
+// Keep-alive: RFC 9293 3.8.4. Off unless asked for (MUST-24, MUST-25); two hours by default (MUST-28).
+
+import { add, diff } from '../../base/int.ts';
+import { C } from '../../contract/counters.ts';
+import { ETIMEDOUT } from '../../contract/errno.ts';
+import type { Connections } from '../connections.ts';
+import { CLOSE_WAIT, ESTABLISHED, FIN_WAIT_2, FIN_WAIT_1 } from '../state.ts';
+import { PROBE_EMPTY, TIMER_KEEP_ALIVE, type Tcb } from '../tcb.ts';
+
+/** Starts the timer, if the application asked for it. */
+export function startKeepAlive(c: Connections, tcb: Tcb): void {
+  if (tcb.keepAliveIdleMs === 0) {
+    c.disarm(tcb, TIMER_KEEP_ALIVE);
+    return;
+  }
+  if (lives(tcb)) c.arm(tcb, TIMER_KEEP_ALIVE, add(c.context.nowMs, tcb.keepAliveIdleMs));
+}
+
+export function keepAliveFires(c: Connections, tcb: Tcb): void {
+  const { nowMs, stats } = c.context;
+  if (!lives(tcb)) return;
+  const silentMs = diff(nowMs, tcb.lastReceivedMs);
+  // MUST-26: only when nothing is outstanding, and nothing came for the whole interval.
+  if (tcb.keepAlives === 0 && (tcb.outstanding > 0 || silentMs < tcb.keepAliveIdleMs)) {
+    const rest = tcb.outstanding > 0 ? tcb.keepAliveIdleMs : tcb.keepAliveIdleMs - silentMs;
+    c.arm(tcb, TIMER_KEEP_ALIVE, add(nowMs, rest));
+    return;
+  }
+  // MUST-29: one probe that goes unanswered proves nothing.
+  if (tcb.keepAlives >= tcb.keepAliveProbesMax) {
+    stats.counters[C.TcpExtTCPAbortOnTimeout]++;
+    c.finish(tcb, ETIMEDOUT);
+    return;
+  }
+  tcb.keepAlives++;
+  stats.counters[C.TcpExtTCPKeepAlive]++;
+  // SHLD-12: without text. Its number was used before, so the peer must answer.
+  tcb.probe = PROBE_EMPTY;
+  c.arm(tcb, TIMER_KEEP_ALIVE, add(nowMs, tcb.keepAliveIntervalMs));
+  c.markDirty(tcb);
+}
+
+function lives({ state }: Tcb): boolean {
+  return state === ESTABLISHED || state === CLOSE_WAIT || state === FIN_WAIT_1 || state === FIN_WAIT_2;
+}
