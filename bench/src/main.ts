@@ -1,5 +1,5 @@
 // The benches: `node bench/dist/main.js [--json FILE] [--quick] [--runs N] [--against DIR] [name...]`. What the figures
-// mean: docs/performance.md. `--against` another checkout's bench/dist makes that build the anchor of echo and ping.
+// mean: docs/performance.md. `--against` another checkout's bench/dist makes that build the anchor of echo, ping and tcp.
 
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -11,8 +11,9 @@ import { parse } from './parse.ts';
 import { ping } from './ping.ts';
 import { receiveBuffer } from './receive-buffer.ts';
 import { type Bench, type Effort, formatTable, type Row } from './rows.ts';
+import { tcp } from './tcp.ts';
 
-const BENCHES: readonly Bench[] = [parse, checksum, deadlines, receiveBuffer, alloc, echo, ping];
+const BENCHES: readonly Bench[] = [parse, checksum, deadlines, receiveBuffer, alloc, echo, ping, tcp];
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

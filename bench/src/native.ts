@@ -10,7 +10,7 @@ const bench = fileURLToPath(new URL('..', import.meta.url));
 const sources = join(bench, 'native');
 const build = join(bench, 'build');
 
-export type Program = 'reflector' | 'blaster' | 'pinger';
+export type Program = 'reflector' | 'blaster' | 'pinger' | 'tcp-peer';
 
 /** The path of a program, built if it is not there or older than its sources. Throws with what to install. */
 export async function nativeProgram(name: Program): Promise<string> {
@@ -29,7 +29,7 @@ export async function nativeProgram(name: Program): Promise<string> {
     if (code !== 'ENOENT')
       throw new Error(`${compiler} could not build ${name}.c:\n${stderr ?? String(error)}`);
     throw new Error(
-      `no C compiler '${compiler}': apt install gcc libc6-dev, or set CC; the echo and ping benches need it`,
+      `no C compiler '${compiler}': apt install gcc libc6-dev, or set CC; the echo, ping and tcp benches need it`,
     );
   }
   renameSync(unfinished, program);

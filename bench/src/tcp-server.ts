@@ -1,7 +1,8 @@
 // Our side of the TCP bench, a process of its own: the whole stack on the TUN inherited as fd 3, with a sink, a source and
-// an echo on three ports. Prints "ready", and serves until SIGTERM.
+// an echo on the three ports of its arguments. Prints "ready", and serves until SIGTERM.
 
 import { Host } from '@tunstack/node';
+import type { TcpHandler, TcpSocket } from '@tunstack/stack';
 import { adoptDevice, TunLink } from '@tunstack/tun';
 
 const host = new Host();
@@ -9,10 +10,56 @@ const stack = host.stack();
 const device = adoptDevice({ fd: 3, mode: 'tun', vnetHdr: true });
 stack.addLink(new TunLink({ device, pool: host.pool }), '10.9.0.2/24');
 
-process.on('SIGTERM', () => process.exit(0));
+const chunk = new Uint8Array(131_072).fill(0x5a);
 
-// argv: SINK SOURCE ECHO, the ports. Sink: read and forget; on FIN, close. Source: send 128 KiB chunks as long as there
-// is room; on FIN or RST, close. Echo: no delay; send what came, and stop reading while it cannot be sent; on FIN, close
-// when all is sent.
-console.error(`the stack has no TCP yet to serve ${process.argv.slice(2).join(', ')} with`);
-process.exit(1);
+const sink: TcpHandler = {
+  readable(socket) {
+    for (let text = socket.receive(); text !== undefined; text = socket.receive())
+      socket.consume(text.length);
+  },
+  ended: (socket) => socket.close(),
+};
+
+/** Without copying: the same memory again and again, it never changes. */
+function pour(socket: TcpSocket): void {
+  while (socket.sendOwned(chunk, () => {}));
+}
+
+const source: TcpHandler = {
+  connected: pour,
+  writable: pour,
+  readable: (socket) => socket.consume(socket.unread),
+  ended: (socket) => socket.abort(),
+};
+
+/** Reads no more than it can send. */
+function echoMore(socket: TcpSocket): void {
+  for (let text = socket.receive(); text !== undefined; text = socket.receive()) {
+    const sent = socket.send(text.bytes, text.offset, text.length);
+    if (sent === 0) return;
+    socket.consume(sent);
+  }
+  if (socket.ended) socket.close();
+}
+
+const echo: TcpHandler = { readable: echoMore, writable: echoMore, ended: echoMore };
+
+function serve(port: number, handler: TcpHandler, begin: (socket: TcpSocket) => void): void {
+  const listener = stack.tcpListener({
+    acceptable(from) {
+      for (let socket = from.accept(handler); socket !== undefined; socket = from.accept(handler))
+        begin(socket);
+    },
+  });
+  listener.listen('0.0.0.0', port);
+}
+
+const [sinkPort, sourcePort, echoPort] = process.argv.slice(2).map(Number);
+serve(sinkPort, sink, () => {});
+serve(sourcePort, source, pour);
+serve(echoPort, echo, (socket) => {
+  socket.noDelay = true;
+});
+
+process.on('SIGTERM', () => process.exit(0));
+process.stdout.write('ready\n');

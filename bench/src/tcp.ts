@@ -16,7 +16,7 @@ import {
   TUN_F_CSUM,
   TUN_F_TSO4,
 } from '@tunstack/tun';
-import { nativeProgram, type Program } from './native.ts';
+import { nativeProgram } from './native.ts';
 import { Child, cpus, needTun, STACK_ADDRESS } from './rig.ts';
 import { type Bench, type Effort, type Row, rowOf } from './rows.ts';
 
@@ -102,7 +102,7 @@ function forgetTimeWait(enter: readonly string[]): Promise<void> {
 }
 
 async function peer(): Promise<string> {
-  return nativeProgram('tcp-peer' as string as Program);
+  return nativeProgram('tcp-peer');
 }
 
 async function ready(server: Child): Promise<void> {
@@ -189,19 +189,14 @@ async function run(rig: TcpRig, program: string, load: Load, seconds: number): P
   }
 }
 
-/** Runs in turn, the first pair to warm up; without ours the anchor's figures stand alone. */
-async function compare(
-  ours: TcpRig | undefined,
-  anchor: TcpRig,
-  load: Load,
-  { quick, runs }: Effort,
-): Promise<Row[]> {
+/** Runs in turn, the first pair to warm up. */
+async function compare(ours: TcpRig, anchor: TcpRig, load: Load, { quick, runs }: Effort): Promise<Row[]> {
   const program = await peer();
   const seconds = quick ? SECONDS_QUICK : SECONDS;
   const least = quick ? runs : Math.max(runs, LEAST_PAIRS);
-  const pairs: [Answer | undefined, Answer][] = [];
+  const pairs: [Answer, Answer][] = [];
   for (let pair = -1; pair < least; pair++) {
-    const mine = ours === undefined ? undefined : await run(ours, program, load, seconds);
+    const mine = await run(ours, program, load, seconds);
     const theirs = await run(anchor, program, load, seconds);
     if (pair >= 0) pairs.push([mine, theirs]);
   }
@@ -209,26 +204,16 @@ async function compare(
     rowOf(
       name,
       unit,
-      pairs.map(([mine, theirs]) => [mine === undefined ? Number.NaN : mine[of] * scale, theirs[of] * scale]),
+      pairs.map(([mine, theirs]) => [mine[of] * scale, theirs[of] * scale]),
     ),
   );
-}
-
-/** Until the stack has TCP: its absence is said, and the kernel's figures are printed beside NaN. */
-async function startOurs(): Promise<TcpRig | undefined> {
-  try {
-    return await startStack();
-  } catch (error) {
-    console.error(`tcp: ours is left out: ${(error as Error).message}`);
-    return undefined;
-  }
 }
 
 export const tcp: Bench = {
   name: 'tcp',
   async run(effort: Effort): Promise<Row[]> {
     needTun();
-    const ours = await startOurs();
+    const ours = await startStack();
     const rows: Row[] = [];
     try {
       const anchor = await (effort.against === undefined ? startKernel() : startStack(effort.against));
@@ -238,7 +223,7 @@ export const tcp: Bench = {
         await anchor.end();
       }
     } finally {
-      await ours?.end();
+      await ours.end();
     }
     return rows;
   },

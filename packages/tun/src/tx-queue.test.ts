@@ -108,6 +108,9 @@ test('more than is remembered of what was disowned is let go all the same', () =
   expect(device.arenas.size).toBeGreaterThan(known + 1000);
   queue.unbind();
   expect(device.arenas.size).toBe(known);
+  // And only once.
+  pool.arenas.disowned = () => expect.fail('all was looked at');
+  queue.unbind();
 });
 
 test('a device that never sent from memory is not told when that was disowned', () => {

@@ -104,7 +104,13 @@ export class TcpListener implements EventTarget {
     const { resolver } = this.host;
     const path = resolver.local(address);
     if (typeof path === 'number') throw new SocketError(path, 'listen', address, at);
-    const made = this.engine.listen(this, path, port === 'any' ? ANY_PORT : port === 0 ? -1 : port, backlog, defer);
+    const made = this.engine.listen(
+      this,
+      path,
+      port === 'any' ? ANY_PORT : port === 0 ? -1 : port,
+      backlog,
+      defer,
+    );
     if (typeof made === 'number') {
       resolver.paths.release(path);
       throw new SocketError(made, 'listen', address, at);
@@ -152,7 +158,11 @@ export class TcpListener implements EventTarget {
       this.handler.closed?.(this);
       return;
     }
-    for (let held = listener.requests.shift(); held !== undefined && !this.shut; held = listener.requests.shift()) {
+    for (
+      let held = listener.requests.shift();
+      held !== undefined && !this.shut;
+      held = listener.requests.shift()
+    ) {
       const path = this.host.resolver.paths.at(held.path);
       this.handler.request?.(this, new TcpRequest(this.host, this.engine, held, path.local, path.remote));
     }

@@ -1,22 +1,20 @@
 // A TCP socket of a stack: verbs that mark, one handler that hears. packages/node makes a Duplex of it.
 
-import { EAGAIN, EBADF, EINVAL, EISCONN, ENOTCONN, EPIPE, OK } from '../contract/errno.ts';
+import { EAGAIN, EINVAL, EISCONN, OK } from '../contract/errno.ts';
 import * as events from '../contract/events.ts';
-import { isMulticast4, parseIp4 } from '../wire/address.ts';
 import { abort } from '../tcp/calls/abort.ts';
 import { closeBoth, closeSending } from '../tcp/calls/close.ts';
-import { consume, give, show, Text, urgentRemaining } from '../tcp/calls/receive.ts';
+import { consume, give, show, Text } from '../tcp/calls/receive.ts';
 import { send, sendOwned, sendUrgent } from '../tcp/calls/send.ts';
-import { status, type TcpStatus } from '../tcp/calls/status.ts';
 import type { TcpEngine } from '../tcp/engine.ts';
 import type { Listener } from '../tcp/listener.ts';
-import { CLOSED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from '../tcp/state.ts';
+import { CLOSED, TIME_WAIT } from '../tcp/state.ts';
 import type { Tcb } from '../tcp/tcb.ts';
-import { startKeepAlive } from '../tcp/timeouts/keep-alive.ts';
-import { formatIp4 } from '../wire/address.ts';
+import { formatIp4, isMulticast4, parseIp4 } from '../wire/address.ts';
 import { checkPort, checkRange } from './arguments.ts';
 import type { SocketHost } from './datagram-socket.ts';
 import { invalidArgument, SocketError } from './errors.ts';
+import { TcpConnection } from './tcp-connection.ts';
 
 /** What a TCP socket calls; each at most once per pump, in this order. */
 export interface TcpHandler {
@@ -61,32 +59,27 @@ export interface TcpConnectOptions {
  * });
  * socket.connect('10.9.0.1', 7);
  */
-export class TcpSocket implements events.EventTarget {
+export class TcpSocket extends TcpConnection implements events.EventTarget {
   pendingEvents = 0;
-  private readonly host: SocketHost;
-  private readonly engine: TcpEngine;
   private readonly handler: TcpHandler;
   private readonly text: Text = new Text();
-  private tcb: Tcb | undefined = undefined;
   private established = false;
-  private shut = false;
   /** Events of this turn that were not told yet. */
   private left = 0;
   private endTold = false;
-  // Kept: a connection's path may serve another once it is over.
-  private localWord = 0;
-  private remoteWord = 0;
-  private nextTtl: number | undefined = undefined;
-  private nextTos = 0;
 
   constructor(host: SocketHost, engine: TcpEngine, handler: TcpHandler) {
-    this.host = host;
-    this.engine = engine;
+    super(host, engine);
     this.handler = handler;
   }
 
   /** For a listener: the socket of its next connection. What the connection knows already is told in the next pump. */
-  static accepted(host: SocketHost, engine: TcpEngine, handler: TcpHandler, listener: Listener): TcpSocket | undefined {
+  static accepted(
+    host: SocketHost,
+    engine: TcpEngine,
+    handler: TcpHandler,
+    listener: Listener,
+  ): TcpSocket | undefined {
     const socket = new TcpSocket(host, engine, handler);
     const tcb = engine.accept(listener, socket);
     if (tcb === undefined) return undefined;
@@ -111,7 +104,8 @@ export class TcpSocket implements events.EventTarget {
     if (this.tcb !== undefined) throw new SocketError(EISCONN, 'connect', address, port);
     const word = parseIp4(address);
     // MUST-46
-    if (word !== undefined && (isMulticast4(word) || word === -1)) throw new SocketError(EINVAL, 'connect', address, port);
+    if (word !== undefined && (isMulticast4(word) || word === -1))
+      throw new SocketError(EINVAL, 'connect', address, port);
     const { resolver } = this.host;
     const bound = localAddress === undefined ? undefined : resolver.local(localAddress);
     if (typeof bound === 'number') throw new SocketError(bound, 'connect', localAddress, localPort);
@@ -172,7 +166,8 @@ export class TcpSocket implements events.EventTarget {
   /** The first `length` octets of what is unread were used: the peer may send as many more. */
   consume(length: number): void {
     this.host.context.enterVerb();
-    if (this.tcb === undefined || length > this.tcb.unread || length < 0) invalidArgument('length', length, 'what was shown');
+    if (this.tcb === undefined || length > this.tcb.unread || length < 0)
+      invalidArgument('length', length, 'what was shown');
     consume(this.engine.connections, this.tcb, length);
     this.host.wake();
   }
@@ -214,115 +209,6 @@ export class TcpSocket implements events.EventTarget {
     }
     this.releaseBuffers();
     this.host.wake();
-  }
-
-  /** Octets that wait to be read. */
-  get unread(): number {
-    return this.tcb?.unread ?? 0;
-  }
-
-  /** Octets given and not acknowledged yet. */
-  get queuedBytes(): number {
-    return this.tcb?.sendBuffer.length ?? 0;
-  }
-
-  /** Octets that `send` would take now. */
-  get sendRoom(): number {
-    return this.tcb === undefined ? 0 : Math.max(0, this.tcb.sendLimit - this.tcb.sendBuffer.length);
-  }
-
-  /** MUST-33: octets to the end of what is urgent. */
-  get urgentRemaining(): number {
-    return this.tcb === undefined ? 0 : urgentRemaining(this.tcb);
-  }
-
-  /** The peer closed its side, and all of it was read. */
-  get ended(): boolean {
-    return this.tcb !== undefined && this.tcb.finReceived && this.tcb.unread === 0;
-  }
-
-  get connecting(): boolean {
-    const state = this.tcb?.state;
-    return state === SYN_SENT || state === SYN_RECEIVED;
-  }
-
-  /** No connection, or none any more. */
-  get closed(): boolean {
-    return this.shut || this.tcb === undefined || this.tcb.state === CLOSED;
-  }
-
-  /** Nagle's rule off (MUST-17). */
-  set noDelay(on: boolean) {
-    const tcb = this.connection('setsockopt');
-    tcb.noDelay = on;
-    this.engine.connections.markDirty(tcb);
-    this.host.wake();
-  }
-
-  get noDelay(): boolean {
-    return this.tcb?.noDelay ?? false;
-  }
-
-  /** MUST-24, MUST-27. `idleMs` 0 switches it off; `undefined` takes the default of two hours. */
-  setKeepAlive(on: boolean, idleMs?: number, intervalMs?: number, probes?: number): void {
-    const tcb = this.connection('setsockopt');
-    const { options } = this.host.context;
-    tcb.keepAliveIdleMs = on ? (idleMs ?? options.tcpKeepAliveIdleMs) : 0;
-    tcb.keepAliveIntervalMs = intervalMs ?? options.tcpKeepAliveIntervalMs;
-    tcb.keepAliveProbesMax = probes ?? options.tcpKeepAliveProbes;
-    startKeepAlive(this.engine.connections, tcb);
-    this.host.wake();
-  }
-
-  /** MUST-21: how long what was sent may stay unacknowledged; 0: the stack's default. */
-  set userTimeoutMs(ms: number) {
-    if (!(ms >= 0 && ms < 2 ** 30)) invalidArgument('ms', ms, '0 to 2^30');
-    this.connection('setsockopt').userTimeoutMs = ms;
-  }
-
-  /** MUST-49: TTL of what is sent, 1 .. 255. Before `connect`, it goes for the SYN, too. */
-  set ttl(ttl: number) {
-    if (!(Number.isInteger(ttl) && ttl >= 1 && ttl <= 255)) invalidArgument('ttl', ttl, '1 to 255');
-    this.nextTtl = ttl;
-    if (this.tcb !== undefined) this.tcb.ttl = ttl;
-  }
-
-  /** MUST-48, SHLD-21: the DiffServ field, 8 bits; the two of ECN are the stack's. */
-  set tos(tos: number) {
-    if (!(Number.isInteger(tos) && tos >= 0 && tos <= 255)) invalidArgument('tos', tos, '0 to 255');
-    this.nextTos = tos & 0xfc;
-    if (this.tcb !== undefined) this.tcb.tos = tos & 0xfc;
-  }
-
-  /** Octets that the receive buffer may hold from now on (SO_RCVBUF); switches its growth off. */
-  set receiveBuffer(bytes: number) {
-    const tcb = this.connection('setsockopt');
-    if (!(bytes > 0)) invalidArgument('bytes', bytes, 'positive');
-    tcb.rcvLimit = bytes;
-    tcb.rcvLimitMax = bytes;
-  }
-
-  /** Octets that the send buffer may hold (SO_SNDBUF). */
-  set sendBuffer(bytes: number) {
-    if (!(bytes > 0)) invalidArgument('bytes', bytes, 'positive');
-    this.connection('setsockopt').sendLimit = bytes;
-  }
-
-  /** Own address and port. Throws ENOTCONN before `connect`. */
-  address(): { address: string; port: number } {
-    if (this.tcb === undefined) throw new SocketError(ENOTCONN, 'getsockname');
-    return { address: formatIp4(this.localWord), port: this.tcb.localPort };
-  }
-
-  /** The peer's. Throws ENOTCONN. */
-  remoteAddress(): { address: string; port: number } {
-    if (this.tcb === undefined) throw new SocketError(ENOTCONN, 'getpeername');
-    return { address: formatIp4(this.remoteWord), port: this.tcb.remotePort };
-  }
-
-  /** STATUS, RFC 9293 3.10.6. Throws ENOTCONN before `connect`. */
-  status(): TcpStatus {
-    return status(this.connection('getsockopt'));
   }
 
   /** For the event ring, and for a stack that closes. */
@@ -384,22 +270,5 @@ export class TcpSocket implements events.EventTarget {
     if (errno === 0) return undefined;
     const call = this.established ? 'read' : 'connect';
     return new SocketError(errno, call, formatIp4(this.remoteWord), this.tcb?.remotePort);
-  }
-
-  private remember(tcb: Tcb): void {
-    this.localWord = tcb.path.local;
-    this.remoteWord = tcb.path.remote;
-  }
-
-  private enter(call: string): void {
-    this.host.context.enterVerb();
-    if (this.shut) throw new SocketError(EBADF, call);
-  }
-
-  private connection(call: string): Tcb {
-    this.enter(call);
-    if (this.tcb === undefined) throw new SocketError(ENOTCONN, call);
-    if (this.tcb.state === CLOSED && call === 'send') throw new SocketError(EPIPE, call);
-    return this.tcb;
   }
 }

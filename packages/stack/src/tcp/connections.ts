@@ -18,8 +18,8 @@ import { SendBuffer } from './buffers/send-buffer.ts';
 import { RangePool, SentRanges } from './buffers/sent-ranges.ts';
 import { Challenges } from './challenges.ts';
 import { AckSample } from './congestion/controller.ts';
-import { initialRto } from './loss/rtt.ts';
 import { type Listener, Listeners } from './listener.ts';
+import { initialRto } from './loss/rtt.ts';
 import { Rows } from './rows.ts';
 import { CLOSED, isSynchronized, SYN_RECEIVED, setState, TIME_WAIT } from './state.ts';
 import { type DirtyList, Tcb } from './tcb.ts';
@@ -158,7 +158,8 @@ export class Connections implements DirtyList {
     setDeadline(tcb, timer, atMs);
     if (tcb.id === NONE) return;
     const key = tcb.id << 1;
-    if (!this.deadlines.has(key) || diff(this.deadlines.deadline(key), atMs) > 0) this.deadlines.set(key, atMs);
+    if (!this.deadlines.has(key) || diff(this.deadlines.deadline(key), atMs) > 0)
+      this.deadlines.set(key, atMs);
   }
 
   disarm(tcb: Tcb, timer: number): void {
@@ -221,7 +222,8 @@ export class Connections implements DirtyList {
       if (this.rows.listenerOf(row) === listener.id) mine.push(row);
     }
     for (const row of mine) this.dropRow(row);
-    for (const tcb of this.awake()) if (tcb.listenerId === listener.id && !isSynchronized(tcb.state)) this.finish(tcb, 0);
+    for (const tcb of this.awake())
+      if (tcb.listenerId === listener.id && !isSynchronized(tcb.state)) this.finish(tcb, 0);
   }
 
   /** More half-open connections than may be: the one that waited longest makes room, as in BSD's SYN cache. */
@@ -244,7 +246,9 @@ export class Connections implements DirtyList {
     const { context, rows } = this;
     const ports = rows.portsOf(row);
     const listenerId = rows.listenerOf(row);
-    const deadline = this.deadlines.has((row << 1) | 1) ? this.deadlines.deadline((row << 1) | 1) : context.nowMs;
+    const deadline = this.deadlines.has((row << 1) | 1)
+      ? this.deadlines.deadline((row << 1) | 1)
+      : context.nowMs;
     const tcb = this.place(this.paths.at(rows.pathOf(row)), ports >>> 16, ports & 0xffff);
     if (tcb === undefined) return undefined;
     this.deadlines.cancel((row << 1) | 1);

@@ -27,13 +27,13 @@ import { softError } from './errors/soft.ts';
 import { tooBig } from './errors/too-big.ts';
 import { checkConnections } from './invariants.ts';
 import { IsnGenerator } from './isn.ts';
-import { type HeldSyn, type Listener } from './listener.ts';
+import type { HeldSyn, Listener } from './listener.ts';
 import { TcpOutput } from './output/output.ts';
 import { answerWithReset } from './output/reset.ts';
 import { choosePassivePort } from './ports.ts';
 import { CONTINUE, DROP_ACK, RESET, Segment } from './segment.ts';
 import { SYN_RECEIVED, TIME_WAIT } from './state.ts';
-import { TIMER_RETRANSMIT, type Tcb } from './tcb.ts';
+import { type Tcb, TIMER_RETRANSMIT } from './tcb.ts';
 import { timersOf } from './timeouts/timeouts.ts';
 
 /** Finds the paths of an arrived packet: only IP knows its addresses. */
@@ -161,7 +161,14 @@ export class TcpEngine {
    * An ICMP error quotes a segment of ours (RFC 5927: believed only when its sequence number is under way). False: nobody
    * here could have sent it.
    */
-  errorArrives(kind: number, path: number, localPort: number, remotePort: number, seq: number, errno: number): boolean {
+  errorArrives(
+    kind: number,
+    path: number,
+    localPort: number,
+    remotePort: number,
+    seq: number,
+    errno: number,
+  ): boolean {
     const { connections, context } = this;
     const tcb = path === NONE ? undefined : connections.find(path, localPort, remotePort);
     if (tcb === undefined) return false;
@@ -240,7 +247,8 @@ export class TcpEngine {
   private reopens(tcb: Tcb): boolean {
     const { segment } = this;
     if (!segment.has(TCP_SYN) || segment.has(TCP_ACK) || segment.has(TCP_RST)) return false;
-    if (tcb.timestamps && segment.options.timestamps && after(segment.options.tsVal, tcb.tsRecent)) return true;
+    if (tcb.timestamps && segment.options.timestamps && after(segment.options.tsVal, tcb.tsRecent))
+      return true;
     return after(segment.seq, tcb.rcvNxt);
   }
 

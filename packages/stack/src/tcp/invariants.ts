@@ -4,14 +4,17 @@ import { assert } from '../base/assert.ts';
 import { diff } from '../base/int.ts';
 import type { Connections } from './connections.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts';
-import { TIMER_PERSIST, TIMER_RETRANSMIT, TIMER_TIME_WAIT, type Tcb } from './tcb.ts';
+import { type Tcb, TIMER_PERSIST, TIMER_RETRANSMIT, TIMER_TIME_WAIT } from './tcb.ts';
 import { isRunning } from './timers.ts';
 
 /** What holds of one connection between two verbs. */
 export function checkTcb(tcb: Tcb): void {
   assert(diff(tcb.sndNxt, tcb.sndUna) >= 0, 'SND.UNA =< SND.NXT');
   const end = diff(tcb.sndEnd, tcb.sndNxt) + (tcb.finQueued ? 1 : 0);
-  assert(tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED || end >= 0, 'SND.NXT =< the end of what was given');
+  assert(
+    tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED || end >= 0,
+    'SND.NXT =< the end of what was given',
+  );
   if (tcb.state !== SYN_SENT) {
     assert(diff(tcb.rcvNxt, tcb.rcvRead) >= 0, 'nothing is read before it arrived');
     assert(tcb.rcvWnd >= 0, 'RCV.NXT =< the right edge of the window');
@@ -26,7 +29,8 @@ export function checkTcb(tcb: Tcb): void {
 /** What holds after a drain: somebody will wake up for everything that waits. */
 export function checkDrained(tcb: Tcb): void {
   if (tcb.state === CLOSED || tcb.waiting || tcb.dirty || tcb.id < 0) return;
-  if (tcb.outstanding > 0) assert(isRunning(tcb, TIMER_RETRANSMIT), 'a timer runs while something is outstanding');
+  if (tcb.outstanding > 0)
+    assert(isRunning(tcb, TIMER_RETRANSMIT), 'a timer runs while something is outstanding');
   const waits = diff(tcb.sndEnd, tcb.sndNxt) + (tcb.finQueued ? 1 : 0);
   if (tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED || waits <= 0) return;
   assert(

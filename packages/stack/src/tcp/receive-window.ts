@@ -29,7 +29,9 @@ export function updateIsWorth(tcb: Tcb): boolean {
   if (gain <= 0) return false;
   // A shut window is opened as soon as it may be; an open one by two segments or half the buffer at a time.
   const least = Math.min(tcb.rcvLimit >> 1, 2 * tcb.rcvMss);
-  return tcb.rcvWnd < tcb.rcvMss ? nextEdge(tcb) !== tcb.rcvAdv : gain >= least && tcb.rcvWnd < tcb.rcvLimit >> 1;
+  return tcb.rcvWnd < tcb.rcvMss
+    ? nextEdge(tcb) !== tcb.rcvAdv
+    : gain >= least && tcb.rcvWnd < tcb.rcvLimit >> 1;
 }
 
 /**

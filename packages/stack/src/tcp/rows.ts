@@ -2,10 +2,10 @@
 // as a Tcb when something happens to it, goes through the same steps as any other, and sleeps again after the drain.
 
 import { IndexPool, NONE } from '../base/index-pool.ts';
-import { initialRto } from './loss/rtt.ts';
 import type { Options } from '../options.ts';
-import { setState, SYN_RECEIVED, TIME_WAIT } from './state.ts';
-import { TIMER_RETRANSMIT, TIMER_TIME_WAIT, type Tcb } from './tcb.ts';
+import { initialRto } from './loss/rtt.ts';
+import { SYN_RECEIVED, setState, TIME_WAIT } from './state.ts';
+import { type Tcb, TIMER_RETRANSMIT, TIMER_TIME_WAIT } from './tcb.ts';
 import { setDeadline } from './timers.ts';
 
 const ROW = 16;
@@ -128,7 +128,6 @@ export class Rows {
       tcb.iss = (tcb.sndNxt - (tcb.held ? 0 : 1)) | 0;
       tcb.irs = (tcb.rcvNxt - 1) | 0;
       tcb.sndUna = tcb.iss;
-      tcb.recover = tcb.iss;
       tcb.sndWl1 = tcb.irs;
       tcb.sndWl2 = tcb.iss;
       if (!tcb.held) {
@@ -141,10 +140,14 @@ export class Rows {
       tcb.iss = (tcb.sndNxt - 2) | 0;
       tcb.irs = (tcb.rcvNxt - 2) | 0;
       tcb.sndUna = tcb.sndNxt;
+      tcb.synAcked = true;
       tcb.finQueued = true;
       tcb.finReceived = true;
       setDeadline(tcb, TIMER_TIME_WAIT, deadlineMs);
     }
+    tcb.sndUp = tcb.sndUna;
+    tcb.sndSml = tcb.sndUna;
+    tcb.recover = tcb.iss;
     tcb.sendBuffer.start = (tcb.iss + 1) | 0;
     tcb.sendBuffer.end = tcb.sendBuffer.start;
     this.free(row);

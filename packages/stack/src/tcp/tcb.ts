@@ -5,8 +5,8 @@
 //   ----------|----------|----------|----------          ----------|----------|----------
 //          SND.UNA    SND.NXT    SND.UNA+SND.WND               RCV.NXT    RCV.ADV (= RCV.NXT+RCV.WND)
 
-import { NONE } from '../base/index-pool.ts';
 import type { Fifo } from '../base/fifo.ts';
+import { NONE } from '../base/index-pool.ts';
 import type { EventTarget } from '../contract/events.ts';
 import type { Packet } from '../contract/packet.ts';
 import type { Sender } from '../ip/interface.ts';
@@ -63,6 +63,8 @@ export class Tcb implements Sender {
   // SND
   iss = 0;
   sndUna = 0;
+  /** Our SYN was acknowledged: ISS is a number like any other, and will come round again. */
+  synAcked = false;
   /** The highest sequence number sent, plus one. Retransmission does not move it back. */
   sndNxt = 0;
   /** REC-1: windows are kept in 32 bits, scaled. */

@@ -3,13 +3,13 @@
 
 import { diff } from '../base/int.ts';
 import {
+  type Tcb,
   TIMER_DELAYED_ACK,
   TIMER_KEEP_ALIVE,
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
   TIMER_TIME_WAIT,
   TIMERS,
-  type Tcb,
 } from './tcb.ts';
 
 export function isRunning(tcb: Tcb, timer: number): boolean {

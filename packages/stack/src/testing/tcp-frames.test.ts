@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { craftTcp, repairChecksums } from '../wire/craft.ts';
 import { TCP_ACK, TCP_FIN, TCP_SYN } from '../wire/tcp.ts';
 import { TCP_HELLO, TCP_SYN_OF_LINUX } from '../wire/testing/captures.ts';
-import { octets, PEER, US } from './frames.ts';
+import { octets, PEER, US, udpFrame } from './frames.ts';
 import { readTcpFrame, tcpFrame } from './tcp-frames.ts';
 
 const SYN_OPTIONS = [2, 4, 5, 180, 4, 2, 8, 10, 128, 0, 0, 1, 0, 0, 0, 2, 1, 3, 3, 7];
@@ -51,7 +51,9 @@ test('every field is read as it was given', () => {
 
 test('SACK blocks are read as int32, options of IPv4 are passed', () => {
   const options = [1, 1, 5, 18, 255, 255, 255, 255, 0, 0, 0, 1, 0, 0, 0, 2, 128, 0, 0, 0];
-  const read = readTcpFrame(tcpFrame({ options, ipOptions: [1, 1, 1] }));
+  const frame = tcpFrame({ options, ipOptions: [1, 1, 1] });
+  expect([...frame.slice(20, 24)]).toEqual([1, 1, 1, 0]);
+  const read = readTcpFrame(frame);
   expect(read.sack).toEqual([
     [-1, 1],
     [2, -0x8000_0000],
@@ -79,7 +81,9 @@ describe('a law of sending that is broken is seen', () => {
     ['the TCP checksum with a payload', tcpFrame({ checksum: 0 }, octets(3)), 'TCP checksum'],
     ['a data offset below 5', tcpFrame({ dataOffset: 4 }), 'data offset'],
     ['a data offset past the end', tcpFrame({ dataOffset: 6 }), 'data offset'],
-    ['another protocol', tcpFrame({}).with(9, 17), 'IPv4 check'],
+    ['an IPv4 header that was changed', tcpFrame({}).with(9, 17), 'IPv4 check'],
+    ['another protocol', udpFrame({}, octets(20)), 'frame is TCP'],
+    ['two datagrams in a frame', Uint8Array.of(...tcpFrame({}), 0), 'one datagram'],
     ['padding behind EOL', tcpFrame({ options: [0, 0, 1, 0] }), 'MUST-69'],
     ['MSS without SYN', tcpFrame({ options: [2, 4, 5, 180] }), 'MUST-65'],
     ['MSS with FIN', tcpFrame({ flags: TCP_FIN | TCP_ACK, options: [2, 4, 5, 180] }), 'MUST-65'],

@@ -275,6 +275,13 @@ describe('repairChecksums', () => {
     }
   });
 
+  test('what is shorter than a TCP header has no checksum to repair', () => {
+    const b = craftIpv4({ ...ends, protocol: ip.PROTO_TCP, payload: new Uint8Array(19).fill(7) });
+    const repaired = b.slice();
+    repairChecksums(repaired);
+    expect(repaired).toEqual(b);
+  });
+
   test('no UDP checksum stays none, a fragment keeps its own', () => {
     const fields = { ...ends, sourcePort: 1, destinationPort: 2, payload: Uint8Array.of(1, 2, 3) };
     const none = craftUdp({ ...fields, checksum: 0 });

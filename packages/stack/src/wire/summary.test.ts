@@ -155,6 +155,7 @@ describe('lines of tcpdump', () => {
     ],
     [{ headerLength: 16 }, ' tcp 4 [bad hdr length 16 - too short, < 20]'],
     [{ headerLength: 24 }, 'Flags [.] [bad hdr length 24 - too long, > 20]'],
+    [{ headerLength: 28, payload: new Uint8Array(7) }, 'Flags [.] [bad hdr length 28 - too long, > 27]'],
   ])('TCP with absolute numbers, as of tcpdump -S: %#', (fields, text) => {
     expect(summary(craftTcp({ ...ends, sourcePort: 40_000, destinationPort: 80, ...fields }))).toBe(
       `IP 10.9.0.1.40000 > 10.9.0.2.80: ${text}`,
@@ -169,6 +170,11 @@ describe('lines of tcpdump', () => {
     expect(line(39)).toBe(`${start} 21 bytes missing! 10.9.0.1.40000 > 10.9.0.2.80:  [|tcp]`);
     expect(line(43)).toBe(`${start} 17 bytes missing! ${flags}, options [mss [|tcp]`);
     expect(line(54)).toBe(`${start} 6 bytes missing! ${flags}, options [mss 1460,sackOK,TS [|tcp]>`);
+    const said = { options: [{ option: 'eol', padding: new Uint8Array(7) }], payload } as const;
+    const early = craftTcp({ ...ends, sourcePort: 40_000, destinationPort: 80, ...said });
+    expect(summary(early.slice(0, 42))).toBe(
+      `${start} 11 bytes missing! ${flags.replace('ack', 'seq 0:5, ack')}, options [eol], length 5 [remaining caplen(22) < header length(28)] [|tcp]`,
+    );
   });
 });
 

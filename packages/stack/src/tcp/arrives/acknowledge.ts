@@ -8,7 +8,7 @@ import { recoveryAfterAck } from '../loss/fast-retransmit.ts';
 import { computedRto, takeRttSample } from '../loss/rtt.ts';
 import { echoedRttUs } from '../loss/timestamps.ts';
 import type { Segment } from '../segment.ts';
-import { RECOVERY_FAST, TIMER_RETRANSMIT, type Tcb } from '../tcb.ts';
+import { RECOVERY_FAST, type Tcb, TIMER_RETRANSMIT } from '../tcb.ts';
 
 /** SND.UNA < SEG.ACK =< SND.NXT holds. */
 export function acknowledge(c: Connections, tcb: Tcb, seg: Segment): void {
@@ -18,6 +18,7 @@ export function acknowledge(c: Connections, tcb: Tcb, seg: Segment): void {
   sample.inFlight = tcb.pipe;
   tcb.sent.acknowledge(seg.ack);
   tcb.sndUna = seg.ack;
+  tcb.synAcked = true;
   tcb.delivered = add(tcb.delivered, acked);
   tcb.deliveredUs = nowUs;
   keepNear(tcb);

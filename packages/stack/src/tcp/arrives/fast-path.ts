@@ -28,7 +28,8 @@ export function fastPath(c: Connections, tcb: Tcb, seg: Segment): number {
 }
 
 function pureAck(c: Connections, tcb: Tcb, seg: Segment): number {
-  if (seg.ack === tcb.sndUna || tcb.recovery !== RECOVERY_NONE || diff(tcb.rcvAdv, tcb.rcvNxt) <= 0) return -1;
+  if (seg.ack === tcb.sndUna || tcb.recovery !== RECOVERY_NONE || diff(tcb.rcvAdv, tcb.rcvNxt) <= 0)
+    return -1;
   c.context.stats.counters[C.TcpExtTCPHPAcks]++;
   updateTsRecent(tcb, seg, c.context.uptimeS);
   acknowledge(c, tcb, seg);

@@ -12,7 +12,7 @@ import type { Listener } from '../listener.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
 import { LISTEN, SYN_RECEIVED, setState } from '../state.ts';
 import { chooseIss, readSyn, updateMss } from '../synchronize.ts';
-import { TIMER_RETRANSMIT, type Tcb } from '../tcb.ts';
+import { type Tcb, TIMER_RETRANSMIT } from '../tcb.ts';
 
 /** -1: a SYN that may open a connection. Else the verdict on what is none. */
 export function listenArrives(listener: Listener, seg: Segment): number {

@@ -14,7 +14,7 @@ import type { Connections } from '../connections.ts';
 import { failsPaws, updateTsRecent } from '../loss/timestamps.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
 import { SYN_RECEIVED, TIME_WAIT } from '../state.ts';
-import { TIMER_TIME_WAIT, type Tcb } from '../tcb.ts';
+import { type Tcb, TIMER_TIME_WAIT } from '../tcb.ts';
 import { mayAnswer } from './challenge.ts';
 
 export function checkSequence(c: Connections, tcb: Tcb, seg: Segment): number {

@@ -15,8 +15,8 @@ import type { Tcb } from '../tcb.ts';
 import { acknowledge, updateSendWindow } from './acknowledge.ts';
 import { challenge } from './challenge.ts';
 import { becomeReady } from './listen.ts';
-import { establish } from './syn-sent.ts';
 import { enterFinWait2, enterTimeWait } from './step8-fin.ts';
+import { establish } from './syn-sent.ts';
 
 export function ackArrives(c: Connections, tcb: Tcb, seg: Segment): number {
   if (!seg.has(TCP_ACK)) return seg.drop(R.TCP_NO_ACK);

@@ -1,8 +1,8 @@
 // RFC 9293 3.10.7.4, seventh: the text. In order it moves RCV.NXT and waits in its packet for the end of the batch; out
 // of order it goes to its place in the receive buffer (SHLD-31). Which ACKs follow is said in output/ack.ts.
 
-import { add, after, diff } from '../../base/int.ts';
 import { Fifo } from '../../base/fifo.ts';
+import { add, after, diff } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';
 import { OK } from '../../contract/errno.ts';
 import { EVENT_READABLE } from '../../contract/events.ts';

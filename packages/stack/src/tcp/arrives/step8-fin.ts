@@ -16,7 +16,7 @@ import {
   setState,
   TIME_WAIT,
 } from '../state.ts';
-import { TIMER_TIME_WAIT, type Tcb } from '../tcb.ts';
+import { type Tcb, TIMER_TIME_WAIT } from '../tcb.ts';
 
 export function finArrives(c: Connections, tcb: Tcb, seg: Segment): number {
   if (seg.has(TCP_FIN)) {

@@ -10,7 +10,7 @@ import type { Connections } from '../connections.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
 import { ESTABLISHED, SYN_RECEIVED, setState } from '../state.ts';
 import { readSyn, updateMss } from '../synchronize.ts';
-import { TIMER_RETRANSMIT, type Tcb } from '../tcb.ts';
+import { type Tcb, TIMER_RETRANSMIT } from '../tcb.ts';
 import { startKeepAlive } from '../timeouts/keep-alive.ts';
 import { acknowledge } from './acknowledge.ts';
 import { urgentArrives } from './step6-urg.ts';

@@ -1,6 +1,7 @@
 // What the list of chunks promises beyond the laws of every receive buffer: sizes, chunks handed over, spares.
 
 import { describe, expect, test } from 'vitest';
+import { POISON } from '../../base/assert.ts';
 import { ReceiveStore } from './receive-buffer.ts';
 
 const KIB = 1024;
@@ -112,4 +113,13 @@ test('memory that came back is used again, by any connection, up to a limit', ()
   expect(store.spareBytes).toBe(16 * 4 * KIB);
   store.newBuffer().write(0, Uint8Array.of(1), 0, 1);
   expect(store.spareBytes).toBe(15 * 4 * KIB);
+});
+
+test('memory that came back is poisoned where checks are on', () => {
+  const buffer = new ReceiveStore().newBuffer();
+  buffer.write(0, Uint8Array.of(1, 2), 0, 2);
+  buffer.peek(2);
+  const { bytes } = buffer;
+  buffer.consume(2);
+  expect(bytes.every((octet) => octet === POISON)).toBe(true);
 });

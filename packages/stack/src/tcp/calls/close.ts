@@ -1,6 +1,7 @@
 // CLOSE, RFC 9293 3.10.4, 3.6: "I have no more to send". MAY-1: with `closeBoth`, nor will I read.
 
 import { C } from '../../contract/counters.ts';
+import { enterFinWait2 } from '../arrives/step8-fin.ts';
 import type { Connections } from '../connections.ts';
 import {
   CLOSE_WAIT,
@@ -15,7 +16,6 @@ import {
 } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 import { abort } from './abort.ts';
-import { enterFinWait2 } from '../arrives/step8-fin.ts';
 
 /** Half-close: a FIN follows what was given; receiving goes on. */
 export function closeSending(c: Connections, tcb: Tcb): void {

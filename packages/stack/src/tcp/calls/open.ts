@@ -1,10 +1,10 @@
 // OPEN, RFC 9293 3.10.1, 3.9.1.1: active, and passive.
 
-import type { Connections } from '../connections.ts';
 import { C } from '../../contract/counters.ts';
 import { EADDRINUSE, EADDRNOTAVAIL, EMFILE } from '../../contract/errno.ts';
 import type { EventTarget } from '../../contract/events.ts';
 import type { Path } from '../../ip/path.ts';
+import type { Connections } from '../connections.ts';
 import type { IsnGenerator } from '../isn.ts';
 import type { Listener } from '../listener.ts';
 import { chooseLocalPort } from '../ports.ts';

@@ -1,8 +1,8 @@
 // STATUS, RFC 9293 3.10.6, 3.9.1.6: what is known of a connection, for people. Names as `ss -ti` prints them where it can.
 
-import { urgentRemaining } from './receive.ts';
 import { STATE_NAMES } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
+import { urgentRemaining } from './receive.ts';
 
 /** A snapshot. Octets, milliseconds. */
 export interface TcpStatus {

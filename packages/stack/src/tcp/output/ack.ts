@@ -3,7 +3,7 @@
 import { add, diff } from '../../base/int.ts';
 import type { Connections } from '../connections.ts';
 import { updateIsWorth } from '../receive-window.ts';
-import { TIMER_DELAYED_ACK, type Tcb } from '../tcb.ts';
+import { type Tcb, TIMER_DELAYED_ACK } from '../tcb.ts';
 import { isRunning } from '../timers.ts';
 
 /** True: now. False: nothing to say, or it may wait for company, with a timer (MUST-40, SHLD-18). */

@@ -9,7 +9,12 @@ import { wr32 } from '../../wire/bytes.ts';
 import { fold } from '../../wire/checksum.ts';
 import { PROTO_TCP } from '../../wire/ipv4.ts';
 import * as tcp from '../../wire/tcp.ts';
-import { synOptionsLength, writeSackOption, writeSynOptions, writeTimestampsOption } from '../../wire/tcp-options.ts';
+import {
+  synOptionsLength,
+  writeSackOption,
+  writeSynOptions,
+  writeTimestampsOption,
+} from '../../wire/tcp-options.ts';
 import type { Connections } from '../connections.ts';
 import { tsVal } from '../loss/timestamps.ts';
 import { SYN_SENT } from '../state.ts';

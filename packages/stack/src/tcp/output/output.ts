@@ -6,13 +6,13 @@ import { C } from '../../contract/counters.ts';
 import { ECONNABORTED } from '../../contract/errno.ts';
 import { FEATURE_TSO4, FULL, TAKEN } from '../../contract/link.ts';
 import type { DatagramOutput } from '../../ip/datagrams.ts';
+import type { SentRange } from '../buffers/sent-ranges.ts';
 import type { ControllerFactory } from '../congestion/controller.ts';
 import type { Connections } from '../connections.ts';
-import { startPersist } from '../timeouts/persist.ts';
-import type { SentRange } from '../buffers/sent-ranges.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import { updateMss } from '../synchronize.ts';
-import { PROBE_NONE, TIMER_DELAYED_ACK, TIMER_PERSIST, TIMER_RETRANSMIT, type Tcb } from '../tcb.ts';
+import { PROBE_NONE, type Tcb, TIMER_DELAYED_ACK, TIMER_PERSIST, TIMER_RETRANSMIT } from '../tcb.ts';
+import { startPersist } from '../timeouts/persist.ts';
 import { isRunning } from '../timers.ts';
 import { ackIsDue, ackSent, ackStride } from './ack.ts';
 import { Emitter } from './emit.ts';
@@ -128,7 +128,7 @@ export class TcpOutput {
       if (this.quota-- <= 0) return MORE;
       if (!this.mayResend(tcb, range)) return DONE;
       const textEnd = before(tcb.sndEnd, range.end) ? tcb.sndEnd : range.end;
-      const syn = range.seq === tcb.iss;
+      const syn = !tcb.synAcked && range.seq === tcb.iss;
       const seq = syn ? add(range.seq, 1) : range.seq;
       const text = diff(textEnd, seq);
       // The SYN of a connection that was closed before it was established goes alone, and so does its FIN.
@@ -156,7 +156,8 @@ export class TcpOutput {
     const usable = diff(add(tcb.sndUna, tcb.sndWnd), range.seq);
     if (usable <= 0 && !first) return false;
     const most = Math.min(this.largest(tcb), Math.max(mss, room - (room % mss)), Math.max(mss, usable));
-    if (range.length > most + (this.endsWithFin(tcb, range) ? 1 : 0)) tcb.sent.cut(range, add(range.seq, most));
+    if (range.length > most + (this.endsWithFin(tcb, range) ? 1 : 0))
+      tcb.sent.cut(range, add(range.seq, most));
     return true;
   }
 
@@ -167,7 +168,7 @@ export class TcpOutput {
   /** New text, and the FIN behind it. */
   private sendNew(tcb: Tcb): number {
     const { c } = this;
-    if (tcb.state === CLOSED || !after(tcb.sndUna, tcb.iss)) return DONE;
+    if (tcb.state === CLOSED || !tcb.synAcked) return DONE;
     const largest = this.largest(tcb);
     if (diff(tcb.sndEnd, tcb.sndNxt) > 0) this.prepare(tcb);
     let length = nextTextLength(tcb, largest);

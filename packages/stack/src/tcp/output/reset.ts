@@ -7,15 +7,31 @@ import { turnRound } from '../../ip4/turn-round.ts';
 import { wr16 } from '../../wire/bytes.ts';
 import { complement } from '../../wire/checksum.ts';
 import { PROTO_TCP } from '../../wire/ipv4.ts';
-import { TCP_ACK, TCP_CHECKSUM_AT, TCP_FIN, TCP_HEADER, TCP_RST, TCP_SYN, writeTcp } from '../../wire/tcp.ts';
-import { tcpAck, tcpFlags, tcpHeaderLength, tcpSeq } from '../../wire/tcp.ts';
+import {
+  TCP_ACK,
+  TCP_CHECKSUM_AT,
+  TCP_FIN,
+  TCP_HEADER,
+  TCP_RST,
+  TCP_SYN,
+  tcpAck,
+  tcpFlags,
+  tcpHeaderLength,
+  tcpSeq,
+  writeTcp,
+} from '../../wire/tcp.ts';
 
 /**
  * The packet's head is at its TCP header, and its length as it arrived. It becomes an answer of this batch.
  *
  * ACK on:   <SEQ=SEG.ACK><CTL=RST>          ACK off:   <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>
  */
-export function answerWithReset(context: Context, packet: Packet, localPort: number, remotePort: number): void {
+export function answerWithReset(
+  context: Context,
+  packet: Packet,
+  localPort: number,
+  remotePort: number,
+): void {
   const b = packet.bytes;
   const o = packet.transport;
   const flags = tcpFlags(b, o);

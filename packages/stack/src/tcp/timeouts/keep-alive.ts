@@ -4,8 +4,8 @@ import { add, diff } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';
 import { ETIMEDOUT } from '../../contract/errno.ts';
 import type { Connections } from '../connections.ts';
-import { CLOSE_WAIT, ESTABLISHED, FIN_WAIT_2, FIN_WAIT_1 } from '../state.ts';
-import { PROBE_EMPTY, TIMER_KEEP_ALIVE, type Tcb } from '../tcb.ts';
+import { CLOSE_WAIT, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from '../state.ts';
+import { PROBE_EMPTY, type Tcb, TIMER_KEEP_ALIVE } from '../tcb.ts';
 
 /** Starts the timer, if the application asked for it. */
 export function startKeepAlive(c: Connections, tcb: Tcb): void {

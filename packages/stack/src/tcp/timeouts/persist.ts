@@ -4,7 +4,7 @@ import { add, diff } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';
 import { ETIMEDOUT } from '../../contract/errno.ts';
 import type { Connections } from '../connections.ts';
-import { PROBE_EMPTY, TIMER_PERSIST, type Tcb } from '../tcb.ts';
+import { PROBE_EMPTY, type Tcb, TIMER_PERSIST } from '../tcb.ts';
 
 /** SHLD-29, SHLD-30: first after one RTO, then ever later. */
 export function startPersist(c: Connections, tcb: Tcb): void {

@@ -4,10 +4,10 @@
 import { add } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';
 import type { Connections } from '../connections.ts';
-import { backOff } from '../loss/rtt.ts';
 import { endRecovery } from '../loss/fast-retransmit.ts';
+import { backOff } from '../loss/rtt.ts';
 import { SYN_RECEIVED, SYN_SENT } from '../state.ts';
-import { RECOVERY_LOSS, TIMER_RETRANSMIT, type Tcb } from '../tcb.ts';
+import { RECOVERY_LOSS, type Tcb, TIMER_RETRANSMIT } from '../tcb.ts';
 import { givesUp } from './user.ts';
 
 export function retransmissionFires(c: Connections, tcb: Tcb): void {

@@ -4,12 +4,12 @@ import { diff } from '../../base/int.ts';
 import type { Connections } from '../connections.ts';
 import { CLOSED } from '../state.ts';
 import {
+  type Tcb,
   TIMER_DELAYED_ACK,
   TIMER_KEEP_ALIVE,
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
   TIMER_TIME_WAIT,
-  type Tcb,
 } from '../tcb.ts';
 import { clearDeadline, deadlineOf, earliest } from '../timers.ts';
 import { delayedAckFires } from './delayed-ack.ts';
