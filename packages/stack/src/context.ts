@@ -13,9 +13,7 @@ import { Stats } from './stats.ts';
 
 /** Sockets of all kinds that can be at one time. */
 export function socketsMax(options: Options): number {
-  return (
-    options.udpSocketsMax + options.echoSocketsMax + options.tcpConnectionsMax + options.tcpListenersMax
-  );
+  return options.udpSocketsMax + options.echoSocketsMax + options.tcpConnectionsMax + options.tcpListenersMax;
 }
 
 /** One per stack, made by it. */

@@ -10,11 +10,16 @@ export { NEVER } from './pump.ts';
 export { Datagram } from './socket/datagram.ts';
 export { type EchoHandler, EchoSocket } from './socket/echo-socket.ts';
 export { SocketError } from './socket/errors.ts';
-export type { Text } from './tcp/calls/receive.ts';
-export type { TcpStatus } from './tcp/calls/status.ts';
-export { ANY_PORT } from './tcp/listener.ts';
-export { TcpListener, type TcpListenerHandler, type TcpListenOptions, type TcpRequest } from './socket/tcp-listener.ts';
+export {
+  TcpListener,
+  type TcpListenerHandler,
+  type TcpListenOptions,
+  type TcpRequest,
+} from './socket/tcp-listener.ts';
 export { type TcpConnectOptions, type TcpHandler, TcpSocket } from './socket/tcp-socket.ts';
 export { type UdpHandler, UdpSocket } from './socket/udp-socket.ts';
 export { Stack, type StackConfig, type Waker } from './stack.ts';
 export { Stats } from './stats.ts';
+export type { Text } from './tcp/calls/receive.ts';
+export type { TcpStatus } from './tcp/calls/status.ts';
+export { ANY_PORT } from './tcp/listener.ts';

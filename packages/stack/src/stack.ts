@@ -106,11 +106,12 @@ export class Stack implements InterfaceOwner, SocketHost {
     const deliver = new Deliver(context, this.paths);
     this.input = new Ip4Input(context, this.faces, this.routeTable, this.paths, this.hooks, deliver);
     const output = new Ip4Output(context, this.routeTable, this.paths, this.hooks);
-    this.tcp = new TcpEngine(context, this.paths, output, this.input, (mss) => new NewReno(mss));
+    const icmpErrors = new Icmp4Errors(context, new Identification(context.entropy));
+    const reno = (mss: number): NewReno => new NewReno(mss);
+    this.tcp = new TcpEngine(context, this.paths, output, this.input, icmpErrors, reno);
     this.udp = new UdpEngine(context, this.paths, output, this.input);
     this.echo = new EchoSockets(context, this.paths, output);
     const icmp = new IcmpEngine(context, this.echo, new Quote(this.paths));
-    const icmpErrors = new Icmp4Errors(context, new Identification(context.entropy));
     deliver.connect({ tcp: this.tcp, udp: this.udp, icmp, echo: this.echo, icmpErrors });
     this.pumpOf = new Pump(context, config.clock, {
       faces: this.faces,
@@ -210,6 +211,25 @@ export class Stack implements InterfaceOwner, SocketHost {
     };
     if (!this.routeTable.add(route))
       invalidArgument('destination', destination, 'a network that has no route yet');
+  }
+
+  /**
+   * Takes every address of a network for this stack's own, as `ip route add local 192.0.2.0/24 dev lo` does: for gateways,
+   * whose listeners answer in the name of hosts that are elsewhere. `removeRoute` ends it.
+   */
+  addLocal(network: string): void {
+    const prefix = parsePrefix(network);
+    if (prefix === undefined) invalidArgument('network', network, "a network, as '192.0.2.0/24'");
+    const { loopback: face } = this;
+    const route: Route = {
+      type: ROUTE_LOCAL,
+      prefix: networkOf(prefix.address, prefix.length),
+      length: prefix.length,
+      face,
+      gateway: 0,
+      source: 0,
+    };
+    if (!this.routeTable.add(route)) invalidArgument('network', network, 'a network that has no route yet');
   }
 
   /** Removes the route of exactly this network; false when there is none. */

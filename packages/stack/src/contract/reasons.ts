@@ -131,6 +131,7 @@ const table = [
   ['TCP_RST_UNKNOWN', 'RFC 9293 3.10.7', 'a RST that concerns no connection here'],
   ['TCP_LISTEN_NO_SYN', 'RFC 9293 3.10.7.2', 'a listener hears SYNs only'],
   ['TCP_LISTEN_FULL', 'listen(2) backlog', 'the accept queue, or a table, is full', 'TcpExtListenDrops'],
+  ['TCP_REJECTED', 'RFC 9293 3.9.1.1', 'the application refused the connection: answered with an ICMP error'],
   ['TCP_SYN_AGAIN', 'RFC 9293 3.10.7.4', 'a SYN that was answered already: the answer goes again'],
   ['TCP_SYN_RECEIVED_SYN', 'RFC 9293 3.10.7.4', 'another SYN: the half-open connection returns to LISTEN'],
   ['TCP_NO_SYN', 'RFC 9293 3.10.7.3', 'neither SYN nor RST answers our SYN'],

@@ -4,11 +4,13 @@ import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { CHECKSUM_NONE, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
+import type { Path } from '../ip/path.ts';
 import { isValidSource4 } from '../wire/address.ts';
-import { wr16 } from '../wire/bytes.ts';
+import { wr16, wr32 } from '../wire/bytes.ts';
 import { complement } from '../wire/checksum.ts';
-import { ICMP_DEST_UNREACHABLE, ICMP_HEADER, isIcmpError, writeIcmp } from '../wire/icmpv4.ts';
+import { ICMP_DEST_UNREACHABLE, ICMP_HEADER, isIcmpError, UNREACH_HOST, writeIcmp } from '../wire/icmpv4.ts';
 import {
+  IPV4_DF,
   IPV4_MIN_HEADER,
   ipv4Destination,
   ipv4FragmentOffset,
@@ -24,6 +26,8 @@ import type { Identification } from './identification.ts';
 const TOS_CONTROL = 0xc0;
 /** What an error puts in front of the datagram it quotes. */
 const HEADERS = IPV4_MIN_HEADER + ICMP_HEADER;
+/** What of a transport header an error quotes at least. */
+const QUOTED_OCTETS = 8;
 
 /** Turns offending datagrams into ICMP errors to their senders. */
 export class Icmp4Errors {
@@ -68,6 +72,22 @@ export class Icmp4Errors {
     counters[C.IcmpOutMsgs]++;
     if (type === ICMP_DEST_UNREACHABLE) counters[C.IcmpOutDestUnreachs]++;
     context.answer(packet);
+  }
+
+  /**
+   * Tells the far end of a path that its host is unreachable, about a datagram that is here no more: its first eight octets
+   * of transport, two int32 words, are all that is quoted (RFC 792).
+   */
+  hostUnreachable(path: Path, protocol: number, word0: number, word1: number, reason: number): void {
+    const packet = this.context.pool.allocate(IPV4_MIN_HEADER + QUOTED_OCTETS);
+    if (packet === undefined) return;
+    const o = packet.put(IPV4_MIN_HEADER + QUOTED_OCTETS);
+    const { ttl } = this.context.options;
+    writeIpv4(packet.bytes, o, 0, packet.length, 0, IPV4_DF, ttl, protocol, path.remote, path.local);
+    wr32(packet.bytes, o + IPV4_MIN_HEADER, word0);
+    wr32(packet.bytes, o + IPV4_MIN_HEADER + 4, word1);
+    packet.network = o;
+    this.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_HOST, 0, reason);
   }
 
   /** The datagram from its IP header on, as much of it as is quoted. */

@@ -2,7 +2,7 @@
 
 import { EBADF, EINVAL } from '../contract/errno.ts';
 import { EVENT_CLOSED, type EventTarget } from '../contract/events.ts';
-import type { TcpEngine } from '../tcp/engine.ts';
+import { REJECT_RESET, REJECT_SILENTLY, REJECT_UNREACHABLE, type TcpEngine } from '../tcp/engine.ts';
 import { ANY_PORT, type HeldSyn, type Listener } from '../tcp/listener.ts';
 import { formatIp4 } from '../wire/address.ts';
 import { checkPort } from './arguments.ts';
@@ -27,6 +27,12 @@ export interface TcpListenOptions {
   /** Nothing is answered before the application says so: for gateways, which must first know the far side. */
   readonly defer?: boolean;
 }
+
+const REJECTIONS: Readonly<Record<'reset' | 'unreachable' | 'silence', number>> = {
+  reset: REJECT_RESET,
+  unreachable: REJECT_UNREACHABLE,
+  silence: REJECT_SILENTLY,
+};
 
 /** Somebody who knocks: addresses as text. */
 export class TcpRequest {
@@ -56,10 +62,13 @@ export class TcpRequest {
     return known;
   }
 
-  /** With a RST (ECONNREFUSED at the peer), or in silence. False: too late. */
-  reject(how: 'reset' | 'silence' = 'reset'): boolean {
+  /**
+   * With a RST (ECONNREFUSED at the peer), with an ICMP error (EHOSTUNREACH there, sooner or later), or in silence.
+   * False: too late.
+   */
+  reject(how: 'reset' | 'unreachable' | 'silence' = 'reset'): boolean {
     this.host.context.enterVerb();
-    const known = this.engine.rejectHeld(this.held, how === 'reset');
+    const known = this.engine.rejectHeld(this.held, REJECTIONS[how]);
     this.host.wake();
     return known;
   }

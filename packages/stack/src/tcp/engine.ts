@@ -13,6 +13,7 @@ import type { Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { DatagramOutput } from '../ip/datagrams.ts';
 import type { Path, PathTable } from '../ip/path.ts';
+import { PROTO_TCP } from '../wire/ipv4.ts';
 import { TCP_ACK, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
 import { segmentArrives } from './arrives/arrives.ts';
 import { closedArrives } from './arrives/closed.ts';
@@ -44,6 +45,16 @@ export interface ArrivalPaths {
   acquirePath(packet: Packet): Path | undefined;
 }
 
+/** Tells a peer that a host cannot be reached: ICMP's, below. */
+export interface Refusals {
+  hostUnreachable(path: Path, protocol: number, word0: number, word1: number, reason: number): void;
+}
+
+/** How a held SYN may be refused. */
+export const REJECT_RESET = 0;
+export const REJECT_UNREACHABLE = 1;
+export const REJECT_SILENTLY = 2;
+
 /** Kinds of errors that `errorArrives` hears of. */
 export const ERROR_SOFT = 0;
 export const ERROR_HARD = 1;
@@ -56,6 +67,7 @@ export class TcpEngine {
   private readonly arrivals: ArrivalPaths;
   private readonly output: TcpOutput;
   private readonly isn: IsnGenerator;
+  private readonly refusals: Refusals;
   private readonly segment: Segment = new Segment();
   private readonly anyPath: number;
 
@@ -64,10 +76,12 @@ export class TcpEngine {
     paths: PathTable,
     ip: DatagramOutput,
     arrivals: ArrivalPaths,
+    refusals: Refusals,
     newController: ControllerFactory,
   ) {
     this.context = context;
     this.arrivals = arrivals;
+    this.refusals = refusals;
     this.connections = new Connections(context, paths);
     this.output = new TcpOutput(this.connections, ip, newController);
     this.isn = new IsnGenerator(context.entropy);
@@ -111,15 +125,21 @@ export class TcpEngine {
     return true;
   }
 
-  /** Refuses a held SYN: with RST, or in silence. False: it waits no longer. */
-  rejectHeld(held: HeldSyn, reset: boolean): boolean {
+  /** Refuses a held SYN: by REJECT_*. False: it waits no longer. */
+  rejectHeld(held: HeldSyn, how: number): boolean {
     const tcb = this.findHeld(held);
     if (tcb === undefined) return false;
     tcb.held = false;
-    if (reset) {
+    if (how === REJECT_RESET) {
       tcb.resetPending = true;
       this.connections.markDirty(tcb);
-    } else this.connections.finish(tcb, OK);
+      return true;
+    }
+    if (how === REJECT_UNREACHABLE) {
+      const ports = (tcb.remotePort << 16) | tcb.localPort;
+      this.refusals.hostUnreachable(tcb.path, PROTO_TCP, ports, tcb.irs, R.TCP_REJECTED);
+    }
+    this.connections.finish(tcb, OK);
     return true;
   }
 
