@@ -167,9 +167,11 @@ export class TcpEngine {
     const tcb =
       packet.path === NONE ? undefined : connections.find(packet.path, segment.localPort, segment.remotePort);
     let verdict = CONTINUE;
-    if (tcb === undefined) verdict = this.strangerArrives(packet, undefined);
-    else if (tcb.state === TIME_WAIT && this.reopens(tcb)) verdict = this.reopen(packet, tcb);
-    else verdict = segmentArrives(connections, tcb, segment);
+    if (tcb !== undefined) verdict = this.knownArrives(packet, tcb);
+    else if (packet.path !== NONE && connections.has(packet.path, segment.localPort, segment.remotePort)) {
+      // It sleeps, and there is no room to wake it.
+      verdict = segment.drop(R.TCP_LISTEN_FULL);
+    } else verdict = this.strangerArrives(packet, undefined);
     if (verdict === CONTINUE) {
       if (!segment.taken) packet.release();
       return;
@@ -247,6 +249,11 @@ export class TcpEngine {
     }
     connections.clear();
     for (const owner of owners) owner.dispatch(EVENT_CLOSED);
+  }
+
+  private knownArrives(packet: Packet, tcb: Tcb): number {
+    if (tcb.state === TIME_WAIT && this.reopens(tcb)) return this.reopen(packet, tcb);
+    return segmentArrives(this.connections, tcb, this.segment);
   }
 
   /** The segment belongs to no connection: a listener's, or nobody's. */

@@ -17,5 +17,15 @@ export { ManualClock } from './manual-clock.ts';
 export { type ReadFrame, readFrame } from './read-frame.ts';
 export { SeededEntropy } from './seeded-entropy.ts';
 export { type Bench, type BenchOptions, stackWith } from './stack-with.ts';
+export {
+  type Peer,
+  type PeerSegment,
+  type Sent,
+  type StateName,
+  show,
+  TcpBench,
+  type TcpBenchOptions,
+  tcpIn,
+} from './tcp-bench.ts';
 export { type ReadTcp, readTcpFrame, type TcpFields, tcpFrame } from './tcp-frames.ts';
 export { type Marks, TestLink } from './test-link.ts';

@@ -29,12 +29,12 @@ export class NewReno implements Controller {
   acknowledged(sample: AckSample): void {
     // A window that was not used says nothing about one that is larger (RFC 7661; Linux is_cwnd_limited).
     if (sample.appLimited) return;
-    if (this.cwnd < this.ssthresh) {
-      // As Linux: by all that was acknowledged, so that one ACK for a super-segment opens as many would.
-      this.cwnd = Math.min(WINDOW_MAX, this.cwnd + sample.ackedBytes);
-      return;
-    }
-    this.counted += sample.ackedBytes;
+    // As Linux: by all that was acknowledged, so that one ACK for a super-segment opens as many would. It ends at ssthresh
+    // (RFC 5681 3.1): the one ACK that fills the hole after a timeout may be for a whole window. Its rest is for avoidance.
+    const opened = Math.min(sample.ackedBytes, Math.max(0, this.ssthresh - this.cwnd));
+    this.cwnd += opened;
+    if (this.cwnd < this.ssthresh) return;
+    this.counted += sample.ackedBytes - opened;
     if (this.counted < this.cwnd) return;
     this.counted -= this.cwnd;
     this.cwnd = Math.min(WINDOW_MAX, this.cwnd + this.mss);

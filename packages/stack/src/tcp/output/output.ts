@@ -11,7 +11,14 @@ import type { ControllerFactory } from '../congestion/controller.ts';
 import type { Connections } from '../connections.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import { updateMss } from '../synchronize.ts';
-import { PROBE_NONE, type Tcb, TIMER_DELAYED_ACK, TIMER_PERSIST, TIMER_RETRANSMIT } from '../tcb.ts';
+import {
+  PROBE_NONE,
+  RECOVERY_FAST,
+  type Tcb,
+  TIMER_DELAYED_ACK,
+  TIMER_PERSIST,
+  TIMER_RETRANSMIT,
+} from '../tcb.ts';
 import { startPersist } from '../timeouts/persist.ts';
 import { isRunning } from '../timers.ts';
 import { ackIsDue, ackSent, ackStride } from './ack.ts';
@@ -151,7 +158,10 @@ export class TcpOutput {
     const cwnd = tcb.controller === undefined ? mss : tcb.controller.cwnd;
     const room = pipe === 0 ? Math.max(mss, cwnd) : cwnd - pipe;
     const first = range === tcb.sent.first;
-    if (room < Math.min(mss, range.length)) return false;
+    // RFC 5681 3.2 step 3, RFC 6582 3.2 step 3: what fast recovery takes for lost goes whatever is under way. A peer that
+    // tells of fewer duplicates than segments it got (Linux compresses them) would else leave it to the timer.
+    const now = first && tcb.recovery === RECOVERY_FAST;
+    if (room < Math.min(mss, range.length) && !now) return false;
     // SHLD-15..17: beyond a window that shrank nothing goes but the first segment, which is then the probe.
     const usable = diff(add(tcb.sndUna, tcb.sndWnd), range.seq);
     if (usable <= 0 && !first) return false;
