@@ -31,6 +31,20 @@ export interface Options {
   readonly minPmtuBytes: number;
   /** How long a learned path MTU is believed: RFC 1191 6.3, Linux mtu_expires. */
   readonly pmtuExpiresMs: number;
+  /** Neighbours on Ethernet links: Linux gc_thresh3; and packets that wait for one of them: Linux unres_qlen. */
+  readonly neighborsMax: number;
+  readonly neighborPendingMax: number;
+  /** RFC 4861 10: REACHABLE_TIME, RETRANS_TIMER, DELAY_FIRST_PROBE_TIME, MAX_MULTICAST_SOLICIT. */
+  readonly neighborReachableMs: number;
+  readonly neighborRetransMs: number;
+  readonly neighborDelayMs: number;
+  readonly neighborProbes: number;
+  /** How long a station address stands against another one that claims the same: Linux locktime. */
+  readonly neighborLockMs: number;
+  /** RFC 5227 1.1 DEFEND_INTERVAL. */
+  readonly arpDefendMs: number;
+  /** 0: answer for any address of ours on any link, 1: for those of the link only. Linux arp_ignore. */
+  readonly arpIgnore: number;
   /** UDP sockets of a stack. */
   readonly udpSocketsMax: number;
   /** Receive queue of a UDP socket, octets of payload plus `datagramOverheadBytes` each: Linux rmem_default. */
@@ -119,6 +133,15 @@ export const DEFAULT_OPTIONS: Options = {
   icmpErrorBytes: 576,
   minPmtuBytes: 552,
   pmtuExpiresMs: 600_000,
+  neighborsMax: 1024,
+  neighborPendingMax: 101,
+  neighborReachableMs: 30_000,
+  neighborRetransMs: 1000,
+  neighborDelayMs: 5000,
+  neighborProbes: 3,
+  neighborLockMs: 1000,
+  arpDefendMs: 10_000,
+  arpIgnore: 0,
   udpSocketsMax: 16_384,
   udpReceiveBytes: 212_992,
   udpSendBytes: 1 << 20,

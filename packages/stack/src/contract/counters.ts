@@ -78,6 +78,9 @@ const NAMES = [
   'TcpExtTCPSynRetrans',
   'TcpExtTCPWinProbe',
   'TcpExtTCPKeepAlive',
+  // /proc/net/stat/arp_cache has no name in nstat
+  'ArpOutRequests',
+  'ArpOutReplies',
   // IpExt
   'IpExtInNoRoutes',
   'IpExtInTruncatedPkts',

@@ -32,6 +32,11 @@ export const GSO_NONE = 0;
 export const GSO_TCPV4 = 1;
 export const GSO_UDP_L4 = 2;
 
+/** How a frame was addressed on its link: to this station (or the link has no stations), to a group, to all. */
+export const CAST_HOST = 0;
+export const CAST_GROUP = 1;
+export const CAST_ALL = 2;
+
 export const MAX_PIECES = 3;
 
 /** Where a packet comes from: its pool, as far as packets know it. */
@@ -78,6 +83,8 @@ export class Packet {
   /** GSO_*, and the payload octets of each segment the packet stands for. */
   gsoType: number = GSO_NONE;
   gsoSize = 0;
+  /** CAST_*: on the way in. */
+  cast: number = CAST_HOST;
   /** Id of the interface it came in by, or -1. */
   ingress = -1;
   /** Id of its Path, or -1 for a stranger's. On the way in it is good for this batch, on the way out while held. */
@@ -276,6 +283,7 @@ export class Packet {
     this.checksum = CHECKSUM_NONE;
     this.gsoType = GSO_NONE;
     this.gsoSize = 0;
+    this.cast = CAST_HOST;
     this.ingress = -1;
     this.path = -1;
   }
@@ -309,6 +317,7 @@ export class Packet {
     this.checksumAt = from.checksumAt + shift;
     this.gsoType = from.gsoType;
     this.gsoSize = from.gsoSize;
+    this.cast = from.cast;
     this.ingress = from.ingress;
     this.path = from.path;
     this.addressSum = from.addressSum;

@@ -15,6 +15,21 @@ export interface Reason {
 }
 
 const table = [
+  // the frame
+  ['ETHER_TRUNCATED', 'RFC 894', 'shorter than an Ethernet header'],
+  ['ETHER_OTHER_HOST', 'RFC 894', 'the frame is for another station'],
+  ['ETHER_BAD_SOURCE', 'IEEE 802.3 3.2.3', 'no station can have this source address'],
+  ['ETHER_LENGTH', 'RFC 1122 2.3.3', 'an IEEE 802.3 frame with a length instead of a type'],
+  ['ETHER_VLAN', 'IEEE 802.1Q', 'a VLAN tag, and no interface for it'],
+  ['ETHER_UNKNOWN_TYPE', 'RFC 894', 'neither IPv4 nor ARP'],
+  // neighbours
+  ['ARP_BAD', 'RFC 826', 'not ARP for IPv4 over Ethernet, or cut short'],
+  ['ARP_MARTIAN', 'RFC 826', 'no station can say this of itself'],
+  ['ARP_OWN', 'RFC 5227 1.1', 'our own frame came back'],
+  ['ARP_CONFLICT', 'RFC 5227 2.4', 'another station claims an address of ours'],
+  ['NEIGHBOR_TABLE_FULL', 'options.neighborsMax', 'no room for one neighbour more', 'IpOutDiscards'],
+  ['NEIGHBOR_PENDING_FULL', 'RFC 1122 2.3.2.2', 'too many wait for the same neighbour', 'IpOutDiscards'],
+  ['NEIGHBOR_FAILED', 'RFC 4861 7.2.2', 'the neighbour did not answer', 'IpOutDiscards'],
   // the datagram itself
   [
     'IP_TRUNCATED',
@@ -68,6 +83,7 @@ const table = [
     'IpReasmFails',
     'IpInDiscards',
   ],
+  ['IP_LINK_BROADCAST', 'RFC 1122 3.3.6', 'for one host by IP, for many by its frame', 'IpInDiscards'],
   ['IP_UNKNOWN_PROTOCOL', 'RFC 1122 3.2.2.1', 'no such protocol here', 'IpInUnknownProtos'],
   ['HOOK_DROP', 'netfilter', 'a hook said DROP', 'IpInDiscards'],
   // ICMP in

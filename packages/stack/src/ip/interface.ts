@@ -2,11 +2,24 @@
 
 import { Fifo } from '../base/fifo.ts';
 import { type Context, socketsMax } from '../context.ts';
-import { FULL, type Link, type LinkUser, TAKEN } from '../contract/link.ts';
+import { FULL, type Link, type LinkUser, MEDIUM_ETHERNET, TAKEN } from '../contract/link.ts';
 import type { Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import { DIRECTION_IN, DIRECTION_OUT } from '../contract/tap.ts';
-import type { Prefix } from '../wire/address.ts';
+import { FRAME_ARP, FRAME_IP4, frameArrives } from '../link/ethernet.ts';
+import type { Arp } from '../neighbor/arp.ts';
+import type { Station } from '../neighbor/neighbor.ts';
+import type { Neighbors } from '../neighbor/neighbors.ts';
+import { isMulticast4, type Prefix, prefixMask } from '../wire/address.ts';
+import {
+  ETHER_BROADCAST_HIGH,
+  ETHER_BROADCAST_LOW,
+  ETHER_HEADER,
+  ETHERTYPE_IP4,
+  multicastEtherHigh,
+  multicastEtherLow,
+  writeEther,
+} from '../wire/ether.ts';
 
 /** What takes packets from an interface: IP input, or the Ethernet layer. */
 export interface PacketInput {
@@ -29,34 +42,49 @@ export interface Sender {
   roomAgain(): void;
 }
 
+/** What an interface works with: all of one stack's. */
+export interface InterfaceParts {
+  readonly context: Context;
+  readonly owner: InterfaceOwner;
+  readonly input: PacketInput;
+  /** What stands between IP and a link of Ethernet. */
+  readonly ethernet: { readonly neighbors: Neighbors; readonly arp: Arp };
+}
+
+/** A next hop that is everybody on the link: no neighbour. */
+const EVERYBODY = -1;
+
 /** One attachment of a stack to a link. Made by `Stack.addLink`. */
-export class Interface implements LinkUser {
+export class Interface implements LinkUser, Station {
   readonly id: number;
   readonly link: Link;
   /** Addresses in order; the first is the primary one. */
   readonly addresses: Prefix[] = [];
   readonly loopback: boolean;
+  /** Its station address, on Ethernet. */
+  readonly etherHigh: number;
+  readonly etherLow: number;
   private readonly context: Context;
-  private readonly owner: InterfaceOwner;
-  private readonly input: PacketInput;
+  private readonly parts: InterfaceParts;
+  readonly ethernet: boolean;
   private readonly blocked: Fifo<Sender>;
 
   constructor(
     id: number,
     link: Link,
     loopback: boolean,
-    context: Context,
-    owner: InterfaceOwner,
-    input: PacketInput,
+    parts: InterfaceParts,
+    station: readonly [high: number, low: number],
   ) {
     this.id = id;
     this.link = link;
     this.loopback = loopback;
-    this.context = context;
-    this.owner = owner;
-    this.input = input;
+    this.context = parts.context;
+    this.parts = parts;
+    this.ethernet = link.medium === MEDIUM_ETHERNET;
+    [this.etherHigh, this.etherLow] = station;
     // Twice: sockets that were closed before all was sent wait beside those that took their place.
-    this.blocked = new Fifo(2 * socketsMax(context.options));
+    this.blocked = new Fifo(2 * socketsMax(parts.context.options));
   }
 
   get name(): string {
@@ -65,14 +93,37 @@ export class Interface implements LinkUser {
 
   receive(packet: Packet): void {
     packet.ingress = this.id;
-    packet.network = packet.head;
     const context = this.context;
     if (context.tap !== undefined) context.tap.packet(packet, DIRECTION_IN, this.id, context.nowUs);
-    this.input.receive(packet);
+    if (this.ethernet) this.frameArrives(packet);
+    else this.datagramArrives(packet);
+  }
+
+  /**
+   * Sends an IP datagram, head at its header, to `nextHop` on the link: TAKEN (also when it is dropped and counted, or waits
+   * for its neighbour to answer), or FULL.
+   */
+  transmit(packet: Packet, nextHop: number): number {
+    if (!this.ethernet) return this.transmitFrame(packet);
+    if (!this.link.up) {
+      this.context.drop(packet, R.LINK_DOWN);
+      return TAKEN;
+    }
+    if (nextHop === EVERYBODY) return this.toGroup(packet, ETHER_BROADCAST_HIGH, ETHER_BROADCAST_LOW);
+    if (isMulticast4(nextHop)) return this.toGroup(packet, multicastEtherHigh(), multicastEtherLow(nextHop));
+    return this.parts.ethernet.neighbors.output(this, nextHop, packet);
+  }
+
+  /** The address of ours that a neighbour is asked by: in its network if there is one, else the first. */
+  askingAddress(target: number): number {
+    const near = this.addresses.find(
+      ({ address, length }) => ((address ^ target) & prefixMask(length)) === 0,
+    );
+    return (near ?? this.addresses[0])?.address ?? 0;
   }
 
   /** TAKEN (also when the link is down: dropped and counted) or FULL. */
-  transmit(packet: Packet): number {
+  transmitFrame(packet: Packet): number {
     const { link, context } = this;
     if (!link.up) {
       context.drop(packet, R.LINK_DOWN);
@@ -81,6 +132,31 @@ export class Interface implements LinkUser {
     if (link.room === 0) return FULL;
     if (context.tap !== undefined) context.tap.packet(packet, DIRECTION_OUT, this.id, context.nowUs);
     return link.transmit(packet);
+  }
+
+  private frameArrives(packet: Packet): void {
+    // Only flat octets can be read as a frame; links of a stack may hand up pieces.
+    if (!packet.linearize()) {
+      this.context.drop(packet, R.NO_BUFFER);
+      return;
+    }
+    const found = frameArrives(packet, this.etherHigh, this.etherLow);
+    if (found === FRAME_IP4) this.datagramArrives(packet);
+    else if (found === FRAME_ARP) this.parts.ethernet.arp.packetArrives(this, packet);
+    else this.context.drop(packet, found);
+  }
+
+  private datagramArrives(packet: Packet): void {
+    packet.network = packet.head;
+    this.parts.input.receive(packet);
+  }
+
+  private toGroup(packet: Packet, high: number, low: number): number {
+    const o = packet.push(ETHER_HEADER);
+    writeEther(packet.bytes, o, high, low, this.etherHigh, this.etherLow, ETHERTYPE_IP4);
+    if (this.transmitFrame(packet) === TAKEN) return TAKEN;
+    packet.pull(ETHER_HEADER);
+    return FULL;
   }
 
   /** True when `transmit` would answer FULL now. */
@@ -104,11 +180,11 @@ export class Interface implements LinkUser {
   }
 
   ready(): void {
-    this.owner.wake();
+    this.parts.owner.wake();
   }
 
   arrived(): void {
-    this.owner.wakeNow();
+    this.parts.owner.wakeNow();
   }
 
   dropped(packet: Packet, reason: number): void {
@@ -116,7 +192,7 @@ export class Interface implements LinkUser {
   }
 
   changed(): void {
-    this.owner.interfaceChanged(this);
-    this.owner.wake();
+    this.parts.owner.interfaceChanged(this);
+    this.parts.owner.wake();
   }
 }

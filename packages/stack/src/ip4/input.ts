@@ -4,7 +4,7 @@ import { NONE } from '../base/index-pool.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { ACCEPT, DROP, INPUT, PREROUTING } from '../contract/hook.ts';
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type Packet } from '../contract/packet.ts';
+import { CAST_HOST, CHECKSUM_NONE, CHECKSUM_PARTIAL, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { Hooks } from '../ip/hooks.ts';
 import type { Interface, PacketInput } from '../ip/interface.ts';
@@ -68,6 +68,11 @@ export class Ip4Input implements PacketInput {
         this.context.drop(packet, foreign);
         return;
       }
+    }
+    // RFC 1122 3.3.6: who sends to all stations must say so in IP, too.
+    if (packet.cast !== CAST_HOST) {
+      this.context.drop(packet, R.IP_LINK_BROADCAST);
+      return;
     }
     if (ipv4.ipv4IsFragment(b, o)) {
       this.context.drop(packet, R.IP_FRAGMENT);

@@ -48,7 +48,7 @@ export class Ip4Output {
     const o = packet.push(IPV4_MIN_HEADER);
     packet.network = o;
     writeIpv4(packet.bytes, o, tos, packet.length, 0, IPV4_DF, ttl, protocol, path.local, path.remote);
-    this.transmit(packet, face);
+    this.transmit(packet, face, path.nextHop);
     return TAKEN;
   }
 
@@ -66,19 +66,20 @@ export class Ip4Output {
         continue;
       }
       this.context.stats.counters[C.IpOutRequests]++;
-      this.transmit(packet, route.face);
+      const nextHop = route.gateway !== 0 ? route.gateway : ipv4Destination(packet.bytes, packet.network);
+      this.transmit(packet, route.face, nextHop);
     }
   }
 
   /** Hooks, checksum and out. The packet is gone afterwards. */
-  private transmit(packet: Packet, face: Interface): void {
+  private transmit(packet: Packet, face: Interface, nextHop: number): void {
     if (!this.accepted(OUTPUT, packet) || !this.accepted(POSTROUTING, packet)) return;
     if (CHECKS) assert(packet.bytes[packet.head] >>> 4 === 4, 'an IP packet starts with its version');
     if (packet.checksum === CHECKSUM_PARTIAL && (face.link.features & FEATURE_CHECKSUM) === 0) {
       packet.completeChecksum();
     }
     const { length } = packet;
-    if (face.transmit(packet) === FULL) {
+    if (face.transmit(packet, nextHop) === FULL) {
       this.context.drop(packet, R.LINK_FULL);
       return;
     }

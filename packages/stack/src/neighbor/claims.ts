@@ -1,0 +1,117 @@
+// Claiming an address on a link: RFC 5227. Probes ask whether somebody has it, announcements say who has it now.
+
+import { Deadlines } from '../base/deadlines.ts';
+import { IndexPool, NONE } from '../base/index-pool.ts';
+import { add } from '../base/int.ts';
+import type { Context } from '../context.ts';
+import type { Arp } from './arp.ts';
+import type { Station } from './neighbor.ts';
+
+// RFC 5227 1.1, milliseconds.
+const PROBE_WAIT = 1000;
+const PROBE_NUM = 3;
+const PROBE_MIN = 1000;
+const PROBE_MAX = 2000;
+const ANNOUNCE_WAIT = 2000;
+const ANNOUNCE_NUM = 2;
+const ANNOUNCE_INTERVAL = 2000;
+/** Of `probesLeft`: the address is ours, with or without probes. */
+const NOT_PROBED = -1;
+/** Claims that go on at one time. */
+const CLAIMS_MAX = 1024;
+
+/** Hears how a claim with probes ended. */
+export interface ClaimEnd {
+  claimed(station: Station, address: number): void;
+  refused(station: Station, address: number): void;
+}
+
+interface Claim {
+  readonly station: Station;
+  readonly address: number;
+  probesLeft: number;
+  announcesLeft: number;
+}
+
+/** The claims of one stack. */
+export class Claims {
+  readonly deadlines: Deadlines = new Deadlines();
+  private readonly context: Context;
+  private readonly arp: Arp;
+  private readonly end: ClaimEnd;
+  private readonly ids: IndexPool = new IndexPool(CLAIMS_MAX);
+  private readonly claims: (Claim | undefined)[] = [];
+
+  constructor(context: Context, arp: Arp, end: ClaimEnd) {
+    this.context = context;
+    this.arp = arp;
+    this.end = end;
+  }
+
+  /** Announces an address that is ours already, twice. */
+  announce(station: Station, address: number): void {
+    this.begin({ station, address, probesLeft: NOT_PROBED, announcesLeft: ANNOUNCE_NUM }, 0);
+  }
+
+  /** 2.1.1: asks three times first; then `claimed`, and it is announced, or `refused`. */
+  probe(station: Station, address: number): void {
+    const wait = (this.context.entropy.int32() >>> 0) % PROBE_WAIT;
+    this.begin({ station, address, probesLeft: PROBE_NUM, announcesLeft: ANNOUNCE_NUM }, wait);
+  }
+
+  /** Somebody else has it, or asks for it in the same way (2.1.1). */
+  contested(station: Station, address: number): void {
+    for (let id = 0; id < this.claims.length; id++) {
+      const claim = this.claims[id];
+      if (claim?.station !== station || claim.address !== address || claim.probesLeft === NOT_PROBED)
+        continue;
+      this.forget(id);
+      this.end.refused(station, address);
+    }
+  }
+
+  /** True while the address is being probed for. */
+  isTentative(station: Station, address: number): boolean {
+    return this.claims.some(
+      (claim) => claim?.station === station && claim.address === address && claim.probesLeft !== NOT_PROBED,
+    );
+  }
+
+  timersFire(nowMs: number): void {
+    for (let id = this.deadlines.takeDue(nowMs); id !== NONE; id = this.deadlines.takeDue(nowMs)) {
+      const claim = this.claims[id];
+      if (claim !== undefined) this.deadlines.set(id, add(nowMs, this.step(claim)));
+      if (claim !== undefined && claim.announcesLeft === 0) this.forget(id);
+    }
+  }
+
+  private begin(claim: Claim, waitMs: number): void {
+    const id = this.ids.allocate();
+    if (id === NONE) return;
+    this.claims[id] = claim;
+    this.deadlines.set(id, add(this.context.nowMs, waitMs));
+  }
+
+  private forget(id: number): void {
+    this.deadlines.cancel(id);
+    this.claims[id] = undefined;
+    this.ids.release(id);
+  }
+
+  /** Does what is due; answers the wait until the next. */
+  private step(claim: Claim): number {
+    const { station, address } = claim;
+    if (claim.probesLeft > 0) {
+      this.arp.probe(station, address);
+      if (--claim.probesLeft === 0) return ANNOUNCE_WAIT;
+      return PROBE_MIN + ((this.context.entropy.int32() >>> 0) % (PROBE_MAX - PROBE_MIN));
+    }
+    if (claim.probesLeft === 0) {
+      claim.probesLeft = NOT_PROBED;
+      this.end.claimed(station, address);
+    }
+    this.arp.announce(station, address);
+    claim.announcesLeft--;
+    return ANNOUNCE_INTERVAL;
+  }
+}
