@@ -31,6 +31,14 @@ export interface Options {
   readonly minPmtuBytes: number;
   /** How long a learned path MTU is believed: RFC 1191 6.3, Linux mtu_expires. */
   readonly pmtuExpiresMs: number;
+  /** Passes on what is not for us: Linux ip_forward. */
+  readonly forwarding: boolean;
+  /** Datagrams that one pump may pass on. */
+  readonly forwardQueueMax: number;
+  /** RFC 3704: 0 no check, 1 the way back must be the way it came (strict), 2 there must be one (loose). Linux rp_filter. */
+  readonly rpFilter: number;
+  /** Takes datagrams from an address of ours that came over a wire: Linux accept_local. */
+  readonly acceptLocal: boolean;
   /** Neighbours on Ethernet links: Linux gc_thresh3; and packets that wait for one of them: Linux unres_qlen. */
   readonly neighborsMax: number;
   readonly neighborPendingMax: number;
@@ -133,6 +141,10 @@ export const DEFAULT_OPTIONS: Options = {
   icmpErrorBytes: 576,
   minPmtuBytes: 552,
   pmtuExpiresMs: 600_000,
+  forwarding: false,
+  forwardQueueMax: 4096,
+  rpFilter: 0,
+  acceptLocal: false,
   neighborsMax: 1024,
   neighborPendingMax: 101,
   neighborReachableMs: 30_000,

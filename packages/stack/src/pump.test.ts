@@ -7,6 +7,7 @@ import { Context } from './context.ts';
 import { EVENT_READABLE } from './contract/events.ts';
 import { ACCEPT, INPUT } from './contract/hook.ts';
 import { PacketPool } from './contract/packet-pool.ts';
+import { R } from './contract/reasons.ts';
 import type { Interface } from './ip/interface.ts';
 import { DEFAULT_OPTIONS } from './options.ts';
 import { Pump } from './pump.ts';
@@ -232,7 +233,7 @@ test('a tap sees what arrives, what leaves and what is dropped, each with its ti
     drop: (packet, reason) => seen.push(`drop ${packet.length} ${reason}`),
   };
   bench.exchange(icmpFrame({}, octets(4)), octets(19));
-  expect(seen).toEqual(['0 1 32 true', '0 1 19 true', 'drop 19 1', '1 1 32 true']);
+  expect(seen).toEqual(['0 1 32 true', '0 1 19 true', `drop 19 ${R.IP_TRUNCATED}`, '1 1 32 true']);
 });
 
 test('what a handler sends leaves in the pump that woke it', () => {

@@ -17,6 +17,7 @@ import { Hooks } from './ip/hooks.ts';
 import { Interface, type InterfaceOwner } from './ip/interface.ts';
 import { PathTable } from './ip/path.ts';
 import { type Route, RouteTable } from './ip/route-table.ts';
+import { Ip4Forward } from './ip4/forward.ts';
 import { Icmp4Errors } from './ip4/icmp-error.ts';
 import { Identification } from './ip4/identification.ts';
 import { Ip4Input } from './ip4/input.ts';
@@ -91,9 +92,11 @@ export class Stack implements InterfaceOwner, SocketHost {
     this.paths = new PathTable(context, this.routeTable);
     this.resolver = new Resolver(this.paths, this.routeTable);
     const deliver = new Deliver(context, this.paths);
-    this.input = new Ip4Input(context, this.faces, this.routeTable, this.paths, this.hooks, deliver);
-    const output = new Ip4Output(context, this.routeTable, this.paths, this.hooks);
+    const { routeTable, paths, hooks } = this;
+    const output = new Ip4Output(context, routeTable, paths, hooks);
     const icmpErrors = new Icmp4Errors(context, new Identification(context.entropy));
+    const forward = new Ip4Forward(context, routeTable, hooks, icmpErrors, output);
+    this.input = new Ip4Input(context, this.faces, routeTable, paths, hooks, deliver, forward);
     this.ethernet = new EthernetFace(context, this.routeTable, icmpErrors, this);
     const reno = (mss: number): NewReno => new NewReno(mss);
     this.tcp = new TcpEngine(context, this.paths, output, this.input, icmpErrors, reno);
@@ -104,7 +107,7 @@ export class Stack implements InterfaceOwner, SocketHost {
     this.pumpOf = new Pump(context, config.clock, {
       faces: this.faces,
       timed: [this.paths, this.tcp, ...this.ethernet.timed],
-      drained: [this.tcp, this.udp, this.echo, this.ethernet.arp],
+      drained: [forward, this.tcp, this.udp, this.echo, this.ethernet.arp],
       drainAnswers: () => output.drainAnswers(),
     });
     this.loopback = this.attach(new Loopback(), true, undefined);

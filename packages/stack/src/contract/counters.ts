@@ -4,6 +4,7 @@ const NAMES = [
   // RFC 4293 and /proc/net/snmp, Ip
   'IpInReceives',
   'IpInHdrErrors',
+  'IpForwDatagrams',
   'IpInAddrErrors',
   'IpInUnknownProtos',
   'IpInDiscards',

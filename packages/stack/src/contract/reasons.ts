@@ -85,7 +85,24 @@ const table = [
   ],
   ['IP_LINK_BROADCAST', 'RFC 1122 3.3.6', 'for one host by IP, for many by its frame', 'IpInDiscards'],
   ['IP_UNKNOWN_PROTOCOL', 'RFC 1122 3.2.2.1', 'no such protocol here', 'IpInUnknownProtos'],
+  [
+    'IP_SOURCE_FILTERED',
+    'RFC 3704 2.2',
+    'the way back does not lead where it came from (rp_filter)',
+    'IpInAddrErrors',
+  ],
   ['HOOK_DROP', 'netfilter', 'a hook said DROP', 'IpInDiscards'],
+  // forwarding
+  ['TTL_EXCEEDED', 'RFC 1812 5.3.1', 'its time to live ended here', 'IpInHdrErrors'],
+  ['FORWARD_NO_ROUTE', 'RFC 1812 5.2.7.1', 'not for us, and no route leads there', 'IpExtInNoRoutes'],
+  [
+    'FORWARD_TOO_BIG',
+    'RFC 1191 4',
+    'larger than the next link takes, and not to be fragmented',
+    'IpInDiscards',
+  ],
+  ['FORWARD_LINK_LOCAL', 'RFC 3927 2.7', 'an address of one link does not leave it', 'IpInAddrErrors'],
+  ['FORWARD_QUEUE_FULL', 'options.forwardQueueMax', 'more to forward than one batch may', 'IpOutDiscards'],
   // ICMP in
   ['ICMP_TRUNCATED', 'RFC 792', 'shorter than an ICMP header', 'IcmpInMsgs', 'IcmpInErrors'],
   [

@@ -9,7 +9,13 @@ import { R } from '../contract/reasons.ts';
 import type { Hooks } from '../ip/hooks.ts';
 import type { Interface, PacketInput } from '../ip/interface.ts';
 import type { Path, PathTable } from '../ip/path.ts';
-import { ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_UNICAST, type RouteTable } from '../ip/route-table.ts';
+import {
+  ROUTE_BROADCAST,
+  ROUTE_LOCAL,
+  ROUTE_UNICAST,
+  type Route,
+  type RouteTable,
+} from '../ip/route-table.ts';
 import { IP4_BROADCAST, isLoopback4, isMulticast4, isThisNetwork4, isValidSource4 } from '../wire/address.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { checkIpv4Options, OPTIONS_MALFORMED, OPTIONS_OK } from '../wire/ipv4-options.ts';
@@ -17,6 +23,11 @@ import { checkIpv4Options, OPTIONS_MALFORMED, OPTIONS_OK } from '../wire/ipv4-op
 /** What stands above IP: takes a datagram for us, `head` at its transport header, `network` at its IP header. */
 export interface Upper {
   deliver(packet: Packet): void;
+}
+
+/** Takes a datagram that is not for us, where we forward. */
+export interface Router {
+  arrives(packet: Packet): void;
 }
 
 const ADMITTED = -1;
@@ -29,6 +40,7 @@ export class Ip4Input implements PacketInput {
   private readonly paths: PathTable;
   private readonly hooks: Hooks;
   private readonly upper: Upper;
+  private readonly router: Router;
 
   constructor(
     context: Context,
@@ -37,6 +49,7 @@ export class Ip4Input implements PacketInput {
     paths: PathTable,
     hooks: Hooks,
     upper: Upper,
+    router: Router,
   ) {
     this.context = context;
     this.faces = faces;
@@ -44,6 +57,7 @@ export class Ip4Input implements PacketInput {
     this.paths = paths;
     this.hooks = hooks;
     this.upper = upper;
+    this.router = router;
   }
 
   receive(packet: Packet): void {
@@ -65,7 +79,8 @@ export class Ip4Input implements PacketInput {
     if (packet.path === NONE || !this.admittedBefore(packet)) {
       const foreign = this.admit(packet, source, destination);
       if (foreign !== ADMITTED) {
-        this.context.drop(packet, foreign);
+        if (foreign === R.IP_NOT_LOCAL && this.context.options.forwarding) this.router.arrives(packet);
+        else this.context.drop(packet, foreign);
         return;
       }
     }
@@ -141,13 +156,22 @@ export class Ip4Input implements PacketInput {
       if (!isValidSource4(source)) return R.IP_MARTIAN_SOURCE;
       if (isLoopback4(destination)) return R.IP_MARTIAN_DESTINATION;
       const back = this.routes.lookup(source);
-      if (back !== undefined && back.type !== ROUTE_UNICAST) return R.IP_MARTIAN_SOURCE;
+      const ours = back?.type === ROUTE_LOCAL && this.context.options.acceptLocal;
+      if (back !== undefined && back.type !== ROUTE_UNICAST && !ours) return R.IP_MARTIAN_SOURCE;
+      if (!this.passesReversePath(back, face)) return R.IP_SOURCE_FILTERED;
     }
     if (destination === IP4_BROADCAST) return R.IP_BROADCAST;
     if (isMulticast4(destination)) return R.IP_MULTICAST;
     const route = this.routes.lookup(destination);
     if (route !== undefined && route.type === ROUTE_BROADCAST) return R.IP_BROADCAST;
     return route !== undefined && route.type === ROUTE_LOCAL ? ADMITTED : R.IP_NOT_LOCAL;
+  }
+
+  /** RFC 3704 2.2 and 2.4. */
+  private passesReversePath(back: Route | undefined, face: Interface): boolean {
+    const { rpFilter } = this.context.options;
+    if (rpFilter === 0) return true;
+    return back !== undefined && (rpFilter === 2 || back.face === face || back.type === ROUTE_LOCAL);
   }
 
   private accepted(point: number, packet: Packet): boolean {

@@ -4,8 +4,8 @@ import { assert, CHECKS } from '../base/assert.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { ACCEPT, DROP, OUTPUT, POSTROUTING } from '../contract/hook.ts';
-import { FEATURE_CHECKSUM, FULL, TAKEN } from '../contract/link.ts';
-import { CHECKSUM_PARTIAL, GSO_NONE, type Packet } from '../contract/packet.ts';
+import { FEATURE_CHECKSUM, FEATURE_TSO4, FULL, TAKEN } from '../contract/link.ts';
+import { CHECKSUM_PARTIAL, GSO_NONE, GSO_TCPV4, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { Hooks } from '../ip/hooks.ts';
 import type { Interface } from '../ip/interface.ts';
@@ -71,12 +71,25 @@ export class Ip4Output {
     }
   }
 
+  /** A datagram of somebody else's goes on: RFC 1812 5.2.1. The packet is gone afterwards. */
+  sendForwarded(packet: Packet, face: Interface, nextHop: number): void {
+    if (this.accepted(POSTROUTING, packet)) this.handOver(packet, face, nextHop);
+  }
+
   /** Hooks, checksum and out. The packet is gone afterwards. */
   private transmit(packet: Packet, face: Interface, nextHop: number): void {
     if (!this.accepted(OUTPUT, packet) || !this.accepted(POSTROUTING, packet)) return;
+    this.handOver(packet, face, nextHop);
+  }
+
+  private handOver(packet: Packet, face: Interface, nextHop: number): void {
     if (CHECKS) assert(packet.bytes[packet.head] >>> 4 === 4, 'an IP packet starts with its version');
     if (packet.checksum === CHECKSUM_PARTIAL && (face.link.features & FEATURE_CHECKSUM) === 0) {
       packet.completeChecksum();
+    }
+    if (packet.gsoType === GSO_TCPV4 && (face.link.features & FEATURE_TSO4) === 0) {
+      this.context.drop(packet, R.LINK_MARKS);
+      return;
     }
     const { length } = packet;
     if (face.transmit(packet, nextHop) === FULL) {

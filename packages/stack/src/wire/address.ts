@@ -63,6 +63,11 @@ export function isMulticast4(word: number): boolean {
   return word >>> 28 === 14;
 }
 
+/** 169.254.0.0/16, of one link only (RFC 3927). */
+export function isLinkLocal4(word: number): boolean {
+  return word >>> 16 === 0xa9fe;
+}
+
 /** 0.0.0.0/8, "this network" (RFC 1122 3.2.1.3 a, b). */
 export function isThisNetwork4(word: number): boolean {
   return word >>> 24 === 0;
