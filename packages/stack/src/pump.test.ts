@@ -233,7 +233,7 @@ test('a tap sees what arrives, what leaves and what is dropped, each with its ti
     drop: (packet, reason) => seen.push(`drop ${packet.length} ${reason}`),
   };
   bench.exchange(icmpFrame({}, octets(4)), octets(19));
-  expect(seen).toEqual(['0 1 32 true', '0 1 19 true', `drop 19 ${R.IP_TRUNCATED}`, '1 1 32 true']);
+  expect(seen).toEqual(['0 1 32 true', '0 1 19 true', `drop 19 ${R.IP_BAD_VERSION}`, '1 1 32 true']);
 });
 
 test('what a handler sends leaves in the pump that woke it', () => {
