@@ -41,6 +41,23 @@ const COMMANDS: Readonly<Record<string, () => Promise<void>>> = {
     await echo.until(/Ctrl-C prints/);
     expect(await echo.stop('SIGINT')).toBe(0);
   },
+  'npx --no-install tun-dump': async () => {
+    const dump = new Running([node, join(root, 'packages/apps/bin/tun-dump.js')]);
+    await dump.until(/listening on tun0, link-type RAW/);
+    expect(await dump.stop('SIGINT')).toBe(0);
+  },
+  'npx --no-install tun-wire new new --address-a 10.7.0.1/24 --address-b 10.7.0.2/24 --loss 1% --delay 20ms --seed 7':
+    async () => {
+      const flags = '--address-a 10.7.0.1/24 --address-b 10.7.0.2/24 --loss 1% --delay 20ms --seed 7'.split(
+        ' ',
+      );
+      const wire = new Running([node, join(root, 'packages/apps/bin/tun-wire.js'), 'new', 'new', ...flags]);
+      const [, enter] = await wire.until(/^a: wire0 .*: (nsenter .*) \.\.\.$/m);
+      await wire.until(/Ctrl-C/);
+      const { stdout } = await run([...enter.split(' '), 'ping', '-c', '1', '-W', '2', '10.7.0.2']);
+      expect(stdout).toMatch(/time=[4-9]\d/);
+      expect(await wire.stop('SIGINT')).toBe(0);
+    },
 };
 
 /** `npm run check` is `npm run lint` and `npm test`, and .ci/run runs both. */

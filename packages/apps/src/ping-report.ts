@@ -10,9 +10,12 @@ export class PingReport {
   private max = 0;
   private sum = 0;
   private squares = 0;
+  private ewma = 0;
 
   reply(rttMs: number): void {
     this.received++;
+    // Each reply weighs an eighth, the first all.
+    this.ewma += this.received === 1 ? rttMs : (rttMs - this.ewma) / 8;
     this.min = Math.min(this.min, rttMs);
     this.max = Math.max(this.max, rttMs);
     this.sum += rttMs;
@@ -32,8 +35,20 @@ export class PingReport {
     return this.transmitted === 0 ? 0 : (this.transmitted - this.received) / this.transmitted;
   }
 
-  /** The statistics block that `ping` ends with. */
-  closing(target: string, elapsedMs: number): string {
+  /** The line that `ping` prints at SIGQUIT: `3/3 packets, 0% loss, min/avg/ewma/max = ...`. */
+  interim(): string {
+    const { rtt } = this;
+    const values = rtt === undefined ? [] : [rtt.min, rtt.avg, this.ewma, rtt.max];
+    const times = values.map((value) => value.toFixed(3)).join('/');
+    const told = times === '' ? '' : `, min/avg/ewma/max = ${times} ms`;
+    return `${this.received}/${this.transmitted} packets, ${Math.trunc(this.loss * 100)}% loss${told}\n`;
+  }
+
+  /**
+   * The statistics block that `ping` ends with. `elapsedMs`: from the first request to the last request or reply. In a
+   * flood the time between two requests and the moving average are told too.
+   */
+  closing(target: string, elapsedMs: number, flood = false): string {
     const duplicates = this.duplicates > 0 ? `, +${this.duplicates} duplicates` : '';
     const errors = this.errors > 0 ? `, +${this.errors} errors` : '';
     const loss = Number((this.loss * 100).toPrecision(6));
@@ -45,7 +60,9 @@ export class PingReport {
     const { rtt } = this;
     if (rtt !== undefined) {
       const values = [rtt.min, rtt.avg, rtt.max, rtt.mdev].map((value) => value.toFixed(3)).join('/');
-      lines.push(`rtt min/avg/max/mdev = ${values} ms`);
+      const gap = (elapsedMs / (this.transmitted - 1)).toFixed(3);
+      const pace = flood && this.transmitted > 1 ? `, ipg/ewma ${gap}/${this.ewma.toFixed(3)} ms` : '';
+      lines.push(`rtt min/avg/max/mdev = ${values} ms${pace}`);
     }
     return `${lines.join('\n')}\n`;
   }
