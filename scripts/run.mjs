@@ -71,7 +71,9 @@ const tasks = {
     tasks.test();
   },
   soak: () => run(bin('vitest', 'run', ...rest), { env: { SOAK: '1' } }),
+  'test:matrix': () => run(node(join(root, 'scripts/matrix.mjs'), ...rest)),
   bench: () => run(node(join(root, 'bench/dist/main.js'), ...rest)),
+  pack: () => run(node(join(root, 'scripts/pack.mjs'), ...rest)),
 };
 
 if (tasks[task] === undefined) {

@@ -3,14 +3,14 @@
 // Order: a prebuild made from these sources; a build made from these sources; plain g++ (no Python, no header download);
 // node-gyp; a message that says what to install. `--force` skips the first two, `--gyp` goes straight to node-gyp.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fingerprint, isUpToDate, packageDir, packageRoot, sources } from './fingerprint.mjs';
+import { fingerprint, isUpToDate, packageDir, packageRoot, prebuildStamp, sources } from './fingerprint.mjs';
+import { closeStage, gypEnvironment, openStage } from './stage.mjs';
 
 const output = join(packageRoot, 'build', 'Release', 'tunstack_tun.node');
 const stamp = join(packageRoot, 'build', 'Release', 'tunstack_tun.stamp');
-const prebuildStamp = join(packageRoot, 'prebuilds', 'stamp');
 const force = process.argv.includes('--force') || process.argv.includes('--gyp');
 const onlyGyp = process.argv.includes('--gyp');
 
@@ -43,11 +43,10 @@ function buildWithCompiler() {
   const api = packageDir('node-addon-api');
   const headers = packageDir('node-api-headers');
   if (!api || !headers) {
-    attempts.push('g++: node-addon-api or node-api-headers is not installed');
+    attempts.push('g++: needs npm install --save-dev node-addon-api@8 node-api-headers@1');
     return false;
   }
-  const temporary = join(packageRoot, 'build', `tunstack_tun.${process.pid}.node`);
-  mkdirSync(join(packageRoot, 'build', 'Release'), { recursive: true });
+  const temporary = temporaryOutput();
   const compiler = process.env.CXX ?? 'g++';
   const flags = [
     ...['-shared', '-fPIC', '-O2', '-std=c++17', '-Wall', '-Wextra', '-pthread', '-s'],
@@ -62,25 +61,38 @@ function buildWithCompiler() {
     return false;
   }
   if (child.stderr) process.stderr.write(child.stderr);
+  return install(temporary);
+}
+
+function temporaryOutput() {
+  mkdirSync(join(packageRoot, 'build', 'Release'), { recursive: true });
+  return join(packageRoot, 'build', `tunstack_tun.${process.pid}.node`);
+}
+
+/** Takes a binary that loads. By rename: a running process keeps the old file, nobody sees half of the new one. */
+function install(temporary) {
   if (!loads(temporary)) {
     rmSync(temporary, { force: true });
     return false;
   }
-  // By rename: a running process keeps the old file, nobody sees half of the new one.
   renameSync(temporary, output);
   return true;
 }
 
 function buildWithGyp() {
-  const env = { ...process.env };
-  const nodedir = join(process.execPath, '..', '..');
-  if (existsSync(join(nodedir, 'include', 'node', 'node_api.h'))) env.npm_config_nodedir ??= nodedir;
-  const child = spawnSync('node-gyp', ['rebuild'], { cwd: packageRoot, encoding: 'utf8', env });
-  if (child.error || child.status !== 0) {
-    attempts.push(`node-gyp: ${child.error ? child.error.message : lastLine(child.stderr)}`);
-    return false;
+  const stage = openStage();
+  try {
+    const child = spawnSync('node-gyp', ['rebuild'], { cwd: stage, encoding: 'utf8', env: gypEnvironment() });
+    if (child.error || child.status !== 0) {
+      attempts.push(`node-gyp: ${child.error ? child.error.message : lastLine(child.stderr)}`);
+      return false;
+    }
+    const temporary = temporaryOutput();
+    copyFileSync(join(stage, 'build/Release/tunstack_tun.node'), temporary);
+    return install(temporary);
+  } finally {
+    closeStage(stage);
   }
-  return loads(output);
 }
 
 function main() {

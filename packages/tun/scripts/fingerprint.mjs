@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..');
-const nativeDir = join(packageRoot, 'src', 'native');
+export const nativeDir = join(packageRoot, 'src', 'native');
 
 /** The C++ files of the addon, absolute; uv_check.cc is a test's. */
 export function sources() {
@@ -16,17 +16,20 @@ export function sources() {
     .map((name) => join(nativeDir, name));
 }
 
-/** The hash of sources, headers, build description and platform. */
+/** The hash of sources, headers, build description and platform. A package from the registry has them all. */
 export function fingerprint() {
   const hash = createHash('sha256');
   hash.update(`${process.platform} ${process.arch} napi9\n`);
   const files = readdirSync(nativeDir)
-    .filter((name) => /\.(cc|h)$/.test(name))
+    .filter((name) => /\.(cc|h|gyp)$/.test(name) && name !== 'uv_check.cc')
     .sort();
   for (const name of files) hash.update(`${name}\n`).update(readFileSync(join(nativeDir, name)));
-  hash.update(readFileSync(join(packageRoot, 'binding.gyp')));
   return hash.digest('hex');
 }
+
+/** Where the prebuild for this machine and its stamp are. */
+export const prebuildDir = join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`);
+export const prebuildStamp = join(prebuildDir, 'stamp');
 
 /** True when `stamp` says that its neighbour was made from the sources as they are now. */
 export function isUpToDate(stamp) {

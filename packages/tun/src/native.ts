@@ -106,7 +106,7 @@ export function native(): NativeBinding {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw addonError(
       reason,
-      'node packages/tun/scripts/build.mjs   (needs a C++ compiler: apt install g++)',
+      `node ${root}scripts/build.mjs   (needs a C++ compiler: apt install g++)`,
       cause,
     );
   }

@@ -8,7 +8,6 @@
 //              threaded process may only make system calls: all it needs is formatted before the fork.
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include <initializer_list>
 
 #include "open_spec.h"
+#include "uv_min.h"
 
 namespace {
 
@@ -42,20 +42,20 @@ bool enterAndOpen(const OpenSpec& spec, OpenResult* result) {
   return openHere(spec, spec.netns == kNetnsNew, result);
 }
 
-void* threadMain(void* argument) {
+void threadMain(void* argument) {
   auto* job = static_cast<Job*>(argument);
   enterAndOpen(*job->spec, job->result);
-  return nullptr;
 }
 
 bool openInThread(const OpenSpec& spec, OpenResult* result) {
   result->clear();
   result->way = kWayThread;
   Job job{&spec, result};
-  pthread_t thread;
-  int error = pthread_create(&thread, nullptr, threadMain, &job);
-  if (error != 0) return result->fail(error, "pthread_create");
-  pthread_join(thread, nullptr);
+  // libuv's, not pthread_create: a binary built beside glibc 2.34 would ask for that version of it.
+  uv_thread_t thread;
+  int error = uv_thread_create(&thread, threadMain, &job);
+  if (error != 0) return result->fail(-error, "uv_thread_create");
+  uv_thread_join(&thread);
   return result->error == 0;
 }
 
@@ -162,14 +162,15 @@ bool openInChild(const OpenSpec& spec, OpenResult* result) {
   envelope.result.clear();
   envelope.result.way = kWayFork;
 
-  // Node's signal handlers must not run in the child.
+  // Node's signal handlers must not run in the child. On Linux sigprocmask is the calling thread's, as pthread_sigmask
+  // is, and asks for no new glibc.
   sigset_t all, before;
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  sigprocmask(SIG_SETMASK, &all, &before);
   pid_t child = fork();
   if (child == 0) childMain(pair[1], spec, &envelope);
   int error = errno;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   close(pair[1]);
   if (child < 0) {
     close(pair[0]);
