@@ -4,7 +4,7 @@ import { BAD_FRAMES, type FrameGenerator, GOOD_FRAMES, Probe, type Target, World
 import type { EchoSocket, ReasonName, Stack, UdpSocket } from '@tunstack/stack';
 import { Prng } from '@tunstack/stack/base';
 import { ACCEPT, DROP, INPUT } from '@tunstack/stack/contract';
-import { craftIcmpEcho, craftUdp, repairChecksums } from '@tunstack/stack/craft';
+import { craftIcmpEcho, craftIpv4, craftUdp, repairChecksums } from '@tunstack/stack/craft';
 import * as wire from '@tunstack/stack/wire';
 
 const ADDRESS = wire.parseIp4('10.0.0.2') as number;
@@ -16,6 +16,8 @@ const REMOTE_PORT = 6000;
 const ECHO_ID = 77;
 const LAZY_ECHO_ID = 78;
 const CANARY_ID = 4242;
+const REASSEMBLY_BYTES = 4 * 2048;
+const REASSEMBLY_MS = 500;
 /** More than this in a batch, and answers may be dropped: no canary then. */
 const ANSWERS_MAX = 7;
 
@@ -24,13 +26,9 @@ const GOOD = Object.values(GOOD_FRAMES) as readonly FrameGenerator[];
 
 /** Classes that are dropped in silence, and for which reasons: what a lone frame of them must come to. */
 const SILENT: Partial<Record<string, readonly ReasonName[]>> = {
-  pingOfDeath: ['IP_FRAGMENT'],
-  teardrop: ['IP_FRAGMENT'],
-  fragmentFlood: ['IP_FRAGMENT'],
-  nestedFragment: ['IP_FRAGMENT'],
-  tinyFragment: ['IP_FRAGMENT'],
-  raggedFragment: ['IP_FRAGMENT'],
-  emptyFragment: ['IP_FRAGMENT'],
+  pingOfDeath: ['IP_FRAGMENT_BEYOND', 'IP_FRAGMENT_RAGGED'],
+  raggedFragment: ['IP_FRAGMENT_RAGGED'],
+  emptyFragment: ['IP_FRAGMENT_EMPTY'],
   badHeaderLength: ['IP_BAD_HEADER', 'IP_BAD_VERSION'],
   badTotalLength: ['IP_TRUNCATED', 'IP_BAD_TOTAL_LENGTH'],
   badChecksum: ['IP_BAD_CHECKSUM', 'ICMP_BAD_CHECKSUM', 'UDP_BAD_CHECKSUM'],
@@ -61,20 +59,29 @@ export class Besieged {
   private lazy: UdpSocket;
   private readonly lazyPing: EchoSocket;
   private seen = 0;
+  /** Fragments that left, of datagrams of which the last one has not: what stands behind their headers. */
+  private readonly leaving: Map<number, Uint8Array> = new Map();
   private batch: { name: string; frame: Uint8Array }[] = [];
 
   constructor(seed: number) {
     this.prng = new Prng(seed);
-    // Little of everything, so that every limit is met.
+    // Little of everything, so that every limit is met. What waits for other fragments has slots of its own.
     this.world = new World({
       seed,
-      pool: { smallBytes: 10 * 256, mediumBytes: 3 * 2048, largeBytes: 66_048 },
+      pool: {
+        smallBytes: 10 * 256 + REASSEMBLY_BYTES,
+        mediumBytes: 2 * 2048 + REASSEMBLY_BYTES,
+        largeBytes: 66_048,
+      },
     });
     this.stack = this.world.stack({
       answersMax: ANSWERS_MAX,
       icmpErrorsBurst: 10,
       icmpErrorsPerSecond: 40,
       udpReceiveBytes: 3000,
+      reassemblyBytes: REASSEMBLY_BYTES,
+      reassemblyDatagramsMax: 12,
+      reassemblyTimeoutMs: REASSEMBLY_MS,
     });
     this.probe = new Probe(this.world.pool, { mtu: 1000 });
     this.stack.addLink(this.probe, '10.0.0.2/24');
@@ -92,15 +99,33 @@ export class Besieged {
   run(count: number): void {
     while (this.frames < count) this.round();
     this.probe.makeRoom(Number.MAX_SAFE_INTEGER);
-    this.settle();
+    this.wait(REASSEMBLY_MS);
     this.drain(this.lazy);
     this.drain(this.lazyPing);
   }
 
-  /** Closes the stack while something waits to be sent. */
+  /** Lets time pass: what timers send is no reply to the next batch. */
+  private wait(ms: number): void {
+    this.world.clock.advanceTo(this.world.clock.elapsedUs + ms * 1000);
+    this.stack.wake();
+    this.settle();
+    for (const frame of this.probe.take()) this.check(frame);
+  }
+
+  /** Closes the stack while something waits to be sent, and a fragment for others of its kind. */
   close(): void {
     this.probe.makeRoom(0);
     this.trySend();
+    this.probe.arrive(
+      craftIpv4({
+        source: PEER,
+        destination: ADDRESS,
+        id: 999,
+        mf: true,
+        protocol: wire.PROTO_UDP,
+        payload: new Uint8Array(8),
+      }),
+    );
     this.world.settle();
     this.stack.close();
   }
@@ -111,8 +136,8 @@ export class Besieged {
   }
 
   private round(): void {
-    const { prng, probe, world } = this;
-    world.clock.advanceTo(world.clock.elapsedUs + prng.below(20_000));
+    const { prng, probe } = this;
+    this.wait(prng.below(20));
     const size = prng.chance(0.3) ? 1 : prng.chance(0.05) ? 200 + prng.below(300) : 1 + prng.below(60);
     // Now and then the link is full or down.
     const trouble = prng.below(20);
@@ -125,8 +150,8 @@ export class Besieged {
     this.settle();
     const replies = probe.take();
     if (this.batch.length === 1) this.expectSilence(this.batch[0].name, replies.length, before);
-    if (replies.length > this.batch.length)
-      this.breach(`${replies.length} replies to ${this.batch.length} frames`);
+    const whole = replies.filter((reply) => wire.ipv4FragmentOffset(reply, 0) === 0).length;
+    if (whole > this.batch.length) this.breach(`${whole} replies to ${this.batch.length} frames`);
     for (const reply of replies) this.check(reply);
     if (canary !== undefined && !replies.some((reply) => isReply(reply, canary)))
       this.breach('a good ping in the batch went unanswered');
@@ -289,6 +314,28 @@ export class Besieged {
     const destination = wire.ipv4Destination(frame, 0);
     if (!wire.isValidSource4(destination) || (destination & 255) === 255)
       this.breach('a frame left for no single host');
+    if (wire.ipv4IsFragment(frame, 0)) this.checkFragment(frame);
+    else this.checkWhole(frame);
+  }
+
+  /** Fragments leave in order and tile their datagram, which is checked when its last one left. */
+  private checkFragment(frame: Uint8Array): void {
+    if (frame.length > 1000) this.breach('a fragment is larger than the link takes');
+    const id = wire.ipv4Id(frame, 0);
+    const place = wire.ipv4FragmentOffset(frame, 0);
+    const before = place === 0 ? new Uint8Array(0) : this.leaving.get(id);
+    this.leaving.delete(id);
+    // The link was down when those before it left.
+    if (before === undefined || before.length !== place) return;
+    const data = new Uint8Array(Buffer.concat([before, frame.subarray(20)]));
+    const more = (wire.ipv4Flags(frame, 0) & wire.IPV4_MF) !== 0;
+    if (more && data.length % 8 !== 0) this.breach('a fragment was cut where none may be');
+    if (more) this.leaving.set(id, data);
+    else this.checkWhole(new Uint8Array(Buffer.concat([frame.subarray(0, 20), data])));
+  }
+
+  private checkWhole(frame: Uint8Array): void {
+    const destination = wire.ipv4Destination(frame, 0);
     const header = wire.ipv4HeaderLength(frame, 0);
     const length = frame.length - header;
     const protocol = wire.ipv4Protocol(frame, 0);

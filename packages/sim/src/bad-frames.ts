@@ -74,6 +74,28 @@ const raggedFragment: FrameGenerator = (prng, target) =>
 const emptyFragment: FrameGenerator = (prng, target) =>
   fragment(prng, target, 8 * prng.below(3), true, new Uint8Array(0));
 
+/** Parts of good datagrams, a few of which are on their way at a time; now and then ECN bits that do not fit together. */
+const looseFragment: FrameGenerator = (prng, target) => {
+  const id = 100 + prng.below(6);
+  const whole = craftUdp({
+    ...ends(target),
+    sourcePort: 1000 + id,
+    destinationPort: target.openPort,
+    payload: new Uint8Array(200 + 150 * (id - 100)).fill(id),
+  }).subarray(20);
+  const half = (whole.length >> 4) << 3;
+  const first = prng.chance(0.5);
+  return craftIpv4({
+    ...ends(target),
+    id,
+    tos: prng.chance(0.1) ? prng.below(4) : 0,
+    mf: first,
+    fragmentOffset: first ? 0 : half,
+    protocol: 17,
+    payload: first ? whole.slice(0, half) : whole.slice(half),
+  });
+};
+
 // Headers
 
 /** Version and header length that cannot be, or that reach beyond the packet. */
@@ -313,6 +335,7 @@ export type BadFrame =
   | 'tinyFragment'
   | 'raggedFragment'
   | 'emptyFragment'
+  | 'looseFragment'
   | 'badHeaderLength'
   | 'badTotalLength'
   | 'badOptions'
@@ -343,6 +366,7 @@ export const BAD_FRAMES: Readonly<Record<BadFrame, FrameGenerator>> = {
   tinyFragment,
   raggedFragment,
   emptyFragment,
+  looseFragment,
   badHeaderLength,
   badTotalLength,
   badOptions,

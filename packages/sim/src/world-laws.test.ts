@@ -160,6 +160,7 @@ test('stacks that flood each other and themselves starve neither one another nor
   const victim = a.udpSocket({ error: () => {} });
   victim.bind('10.0.0.1', 9000);
   victim.connect('10.0.0.2', 9);
+  victim.dontFragment = true;
   const paths = a.resolver.paths;
   paths.learnMtu(paths.at(paths.find(0x0a00_0001, 0x0a00_0002)), 600);
   const sends = (): boolean => {

@@ -8,7 +8,9 @@ import type { Packet } from './contract/packet.ts';
 import { R } from './contract/reasons.ts';
 import type { EchoSockets } from './icmp/echo-sockets.ts';
 import { ERROR_QUOTED, type IcmpEngine } from './icmp/engine.ts';
+import type { Quote } from './icmp/quote.ts';
 import type { PathTable } from './ip/path.ts';
+import { plateauBelow } from './ip/plateau.ts';
 import type { Icmp4Errors } from './ip4/icmp-error.ts';
 import type { Upper } from './ip4/input.ts';
 import { ERROR_HARD, ERROR_SOFT, ERROR_TOO_BIG, type TcpEngine } from './tcp/engine.ts';
@@ -90,12 +92,21 @@ export class Deliver implements Upper {
       this.context.drop(packet, R.ICMP_QUOTE_UNKNOWN);
       return;
     }
-    if (quote.mtu >= IPV4_MIN_MTU && quote.path !== NONE) {
-      this.paths.learnMtu(this.paths.at(quote.path), quote.mtu);
+    const mtu = code === EMSGSIZE ? this.mtuOf(quote) : 0;
+    if (mtu >= IPV4_MIN_MTU && quote.path !== NONE) {
+      this.paths.learnMtu(this.paths.at(quote.path), mtu);
       if (quote.protocol === PROTO_TCP) tcp.pathShrank(quote.path, quote.localPort, quote.remotePort);
     }
     if (code === OK && quote.protocol !== PROTO_ICMP) this.context.drop(packet, R.ICMP_SOFT_ERROR);
     else packet.release();
+  }
+
+  /** RFC 1191 section 5: a router of old says 0, and one tries what is common below the length that was too large. */
+  private mtuOf({ mtu, path, quotedLength }: Quote): number {
+    if (mtu !== 0 || path === NONE) return mtu;
+    // No more was sent than the path was believed to take: a length above is none of ours, or had the header added twice.
+    const length = Math.min(quotedLength, this.paths.at(path).pmtu);
+    return length > IPV4_MIN_MTU ? plateauBelow(length) : 0;
   }
 }
 

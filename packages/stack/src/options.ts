@@ -31,6 +31,14 @@ export interface Options {
   readonly minPmtuBytes: number;
   /** How long a learned path MTU is believed: RFC 1191 6.3, Linux mtu_expires. */
   readonly pmtuExpiresMs: number;
+  /** Memory that fragments may wait in, octets of packet slots: Linux ipfrag_high_thresh. */
+  readonly reassemblyBytes: number;
+  /** How long they wait, from the first that came: Linux ipfrag_time. RFC 1122 3.3.2 asks for 60 to 120 s. */
+  readonly reassemblyTimeoutMs: number;
+  /** Datagrams that wait for fragments. */
+  readonly reassemblyDatagramsMax: number;
+  /** Fragments of one datagram: 65,515 octets at the smallest MTU, 68, are 1365 (CVE-2018-5391). */
+  readonly reassemblyFragmentsMax: number;
   /** Passes on what is not for us: Linux ip_forward. */
   readonly forwarding: boolean;
   /** Datagrams that one pump may pass on. */
@@ -141,6 +149,10 @@ export const DEFAULT_OPTIONS: Options = {
   icmpErrorBytes: 576,
   minPmtuBytes: 552,
   pmtuExpiresMs: 600_000,
+  reassemblyBytes: 4 << 20,
+  reassemblyTimeoutMs: 30_000,
+  reassemblyDatagramsMax: 1024,
+  reassemblyFragmentsMax: 2048,
   forwarding: false,
   forwardQueueMax: 4096,
   rpFilter: 0,

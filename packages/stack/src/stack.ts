@@ -16,7 +16,9 @@ import { Quote } from './icmp/quote.ts';
 import { Hooks } from './ip/hooks.ts';
 import { Interface, type InterfaceOwner } from './ip/interface.ts';
 import { PathTable } from './ip/path.ts';
+import type { Reassembly } from './ip/reassembly.ts';
 import { type Route, RouteTable } from './ip/route-table.ts';
+import { Defragmenter } from './ip4/defragment.ts';
 import { Ip4Forward } from './ip4/forward.ts';
 import { Icmp4Errors } from './ip4/icmp-error.ts';
 import { Identification } from './ip4/identification.ts';
@@ -74,6 +76,8 @@ export class Stack implements InterfaceOwner, SocketHost {
   private readonly routeTable: RouteTable;
   private readonly paths: PathTable;
   private readonly input: Ip4Input;
+  private readonly output: Ip4Output;
+  private readonly reassembly: Reassembly;
   private readonly tcp: TcpEngine;
   private readonly udp: UdpEngine;
   private readonly echo: EchoSockets;
@@ -93,10 +97,24 @@ export class Stack implements InterfaceOwner, SocketHost {
     this.resolver = new Resolver(this.paths, this.routeTable);
     const deliver = new Deliver(context, this.paths);
     const { routeTable, paths, hooks } = this;
-    const output = new Ip4Output(context, routeTable, paths, hooks);
-    const icmpErrors = new Icmp4Errors(context, new Identification(context.entropy));
+    const identification = new Identification(context.entropy);
+    const output = new Ip4Output(context, routeTable, paths, hooks, identification);
+    const icmpErrors = new Icmp4Errors(context, identification);
+    const defragmenter = new Defragmenter(context, icmpErrors);
     const forward = new Ip4Forward(context, routeTable, hooks, icmpErrors, output);
-    this.input = new Ip4Input(context, this.faces, routeTable, paths, hooks, deliver, forward);
+    this.input = new Ip4Input(
+      context,
+      this.faces,
+      routeTable,
+      paths,
+      hooks,
+      deliver,
+      forward,
+      icmpErrors,
+      defragmenter,
+    );
+    this.output = output;
+    this.reassembly = defragmenter.reassembly;
     this.ethernet = new EthernetFace(context, this.routeTable, icmpErrors, this);
     const reno = (mss: number): NewReno => new NewReno(mss);
     this.tcp = new TcpEngine(context, this.paths, output, this.input, icmpErrors, reno);
@@ -106,7 +124,7 @@ export class Stack implements InterfaceOwner, SocketHost {
     deliver.connect({ tcp: this.tcp, udp: this.udp, icmp, echo: this.echo, icmpErrors });
     this.pumpOf = new Pump(context, config.clock, {
       faces: this.faces,
-      timed: [this.paths, this.tcp, ...this.ethernet.timed],
+      timed: [this.paths, this.tcp, this.reassembly, ...this.ethernet.timed],
       drained: [forward, this.tcp, this.udp, this.echo, this.ethernet.arp],
       drainAnswers: () => output.drainAnswers(),
     });
@@ -258,6 +276,8 @@ export class Stack implements InterfaceOwner, SocketHost {
     this.tcp.closeAll();
     this.udp.closeAll();
     this.echo.closeAll();
+    this.output.close();
+    this.reassembly.closeAll();
     this.ethernet.clear();
     for (const face of this.faces) {
       face.link.attach(undefined);

@@ -12,7 +12,13 @@ const NAMES = [
   'IpOutRequests',
   'IpOutDiscards',
   'IpOutNoRoutes',
+  'IpReasmTimeout',
+  'IpReasmReqds',
+  'IpReasmOKs',
   'IpReasmFails',
+  'IpFragOKs',
+  'IpFragFails',
+  'IpFragCreates',
   // Icmp
   'IcmpInMsgs',
   'IcmpInErrors',
@@ -33,6 +39,8 @@ const NAMES = [
   'IcmpOutRateLimitGlobal',
   'IcmpOutRateLimitHost',
   'IcmpOutDestUnreachs',
+  'IcmpOutTimeExcds',
+  'IcmpOutParmProbs',
   'IcmpOutEchos',
   'IcmpOutEchoReps',
   // Tcp
@@ -90,6 +98,7 @@ const NAMES = [
   'IpExtInOctets',
   'IpExtOutOctets',
   'IpExtInCsumErrors',
+  'IpExtReasmOverlaps',
 ] as const;
 
 export type CounterName = (typeof NAMES)[number];

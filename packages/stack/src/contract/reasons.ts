@@ -76,13 +76,17 @@ const table = [
     'IpExtInMcastPkts',
     'IpInDiscards',
   ],
-  [
-    'IP_FRAGMENT',
-    'RFC 791 3.2',
-    'a fragment: this version does not reassemble',
-    'IpReasmFails',
-    'IpInDiscards',
-  ],
+  // fragments: the counters of reassembly count datagrams, and go up where one ends
+  ['IP_FRAGMENT_EMPTY', 'RFC 791 3.2', 'a fragment of nothing'],
+  ['IP_FRAGMENT_RAGGED', 'RFC 791 3.2', 'more fragments follow, and its length is no multiple of eight'],
+  ['IP_FRAGMENT_BEYOND', 'RFC 791 3.1', 'the fragment ends beyond 65,535 octets'],
+  ['IP_FRAGMENT_TINY', 'RFC 1858 3.2', 'the fragment splits the TCP header'],
+  ['IP_FRAGMENT_DUPLICATE', 'RFC 791 3.2', 'the same fragment came before'],
+  ['IP_FRAGMENT_OVERLAP', 'RFC 5722 4', 'two fragments of the datagram overlap, or it has two ends'],
+  ['IP_FRAGMENT_ECN', 'RFC 3168 5.3', 'some of its fragments know ECN, and some do not'],
+  ['IP_REASSEMBLY_TIMEOUT', 'RFC 1122 3.3.2', 'the other fragments did not come in time'],
+  ['IP_REASSEMBLY_NO_BUFFER', 'options.pool', 'no packet slot was left for a fragment, or for the whole'],
+  ['IP_REASSEMBLY_FULL', 'options.reassemblyBytes', 'too many fragments wait: the oldest datagram goes'],
   ['IP_LINK_BROADCAST', 'RFC 1122 3.3.6', 'for one host by IP, for many by its frame', 'IpInDiscards'],
   ['IP_UNKNOWN_PROTOCOL', 'RFC 1122 3.2.2.1', 'no such protocol here', 'IpInUnknownProtos'],
   [
@@ -183,6 +187,7 @@ const table = [
   ['TCP_AFTER_CLOSE', 'RFC 9293 3.6.1 SHLD-3', 'text for an application that has closed: answered with RST'],
   // sockets that go
   ['SOCKET_CLOSED', 'close(2)', 'the socket was closed with this in its receive queue'],
+  ['STACK_CLOSED', 'RFC 791 3.2', 'the stack was closed before the datagram was whole'],
   ['SEND_CLOSED', 'close(2)', 'the stack was closed before this was sent', 'IpOutDiscards'],
   // going out
   ['NO_ROUTE', 'RFC 1122 3.3.1', 'no route leads there', 'IpOutNoRoutes'],
@@ -198,7 +203,20 @@ const table = [
     'IpOutDiscards',
   ],
   ['LINK_FULL', 'IFF_UP, txqueuelen', 'the queue of the link is full', 'IpOutDiscards'],
-  ['TOO_BIG', 'RFC 1191 3', 'larger than the path takes, and not to be fragmented', 'IpOutDiscards'],
+  [
+    'TOO_BIG',
+    'RFC 1191 3',
+    'larger than the path takes, and not to be fragmented',
+    'IpOutDiscards',
+    'IpFragFails',
+  ],
+  [
+    'FRAGMENT_NO_BUFFER',
+    'options.pool',
+    'no packet slot was left for a fragment',
+    'IpOutDiscards',
+    'IpFragFails',
+  ],
   ['ANSWERS_FULL', 'options.answersMax', 'more answers than one batch may cause', 'IpOutDiscards'],
   ['NO_BUFFER', 'options.pool', 'no packet slot was left', 'IpInDiscards'],
 ] as const;

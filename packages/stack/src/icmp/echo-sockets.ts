@@ -12,7 +12,7 @@ import type { Path, PathTable } from '../ip/path.ts';
 import { wr16 } from '../wire/bytes.ts';
 import { complement } from '../wire/checksum.ts';
 import * as icmp from '../wire/icmpv4.ts';
-import { PROTO_ICMP } from '../wire/ipv4.ts';
+import { IPV4_MAX_TOTAL, PROTO_ICMP } from '../wire/ipv4.ts';
 import type { Quote } from './quote.ts';
 
 /** An error that came back for an echo request: what tells an application why there is no reply. */
@@ -76,7 +76,8 @@ export class EchoSockets {
   ): number {
     if (path.route === undefined) return errno.ENETUNREACH;
     const total = icmp.ICMP_HEADER + length;
-    if (total + path.headerLength > path.pmtu) return errno.EMSGSIZE;
+    const most = endpoint.dontFragment ? path.pmtu : IPV4_MAX_TOTAL;
+    if (total + path.headerLength > most) return errno.EMSGSIZE;
     const room = this.queues.mayQueue(endpoint, total);
     if (room !== errno.OK) return room;
     const packet = this.context.pool.allocate(length);

@@ -21,6 +21,7 @@ import {
   ipv4FragmentOffset,
   ipv4Protocol,
   ipv4Source,
+  ipv4TotalLength,
 } from '../wire/ipv4.ts';
 
 export const QUOTE_OK = -1;
@@ -33,6 +34,8 @@ export class Quote {
   code = 0;
   /** Next-hop MTU of a fragmentation-needed, else 0. */
   mtu = 0;
+  /** The quoted datagram's total length: what was too large. */
+  quotedLength = 0;
   protocol = 0;
   /** Path of the quoted datagram, and of (our address, any); NONE: we have no such path. */
   path: number = NONE;
@@ -69,6 +72,7 @@ export class Quote {
     this.code = icmp.icmpCode(b, o);
     const needFrag = this.type === icmp.ICMP_DEST_UNREACHABLE && this.code === icmp.UNREACH_NEEDFRAG;
     this.mtu = needFrag ? icmp.icmpSequence(b, o) : 0;
+    this.quotedLength = ipv4TotalLength(b, q);
     this.protocol = ipv4Protocol(b, q);
     this.path = this.paths.find(local, remote);
     this.localPath = this.paths.find(local, 0);

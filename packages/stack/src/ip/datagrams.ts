@@ -33,6 +33,8 @@ export class DatagramEndpoint implements Sender {
   txLimit: number;
   ttl: number;
   tos = 0;
+  /** What is larger than its path is refused, not cut. */
+  dontFragment = false;
   /** Ports, or the identifier of an echo socket; 0: not bound, not connected. */
   localPort = 0;
   remotePort = 0;
@@ -64,9 +66,16 @@ export class DatagramEndpoint implements Sender {
   }
 }
 
-/** Sends one datagram of a protocol: Ip4Output, and one day its brother. */
+/** What becomes of a datagram that its path does not take whole (RFC 1191, Linux's IP_MTU_DISCOVER): it is dropped, */
+export const PMTU_STRICT = 0;
+/** ... it is fragmented; those that fit go with DF, so that the path's MTU is learned (IP_PMTUDISC_WANT), */
+export const PMTU_WANT = 1;
+/** ... it is dropped, and DF is set even where the path's MTU is known to be smaller than is believed (IP_PMTUDISC_DO). */
+export const PMTU_DO = 2;
+
+/** Sends one datagram of a protocol: Ip4Output, and one day its brother. `pmtu`: PMTU_*, by default PMTU_STRICT. */
 export interface DatagramOutput {
-  send(packet: Packet, path: Path, protocol: number, ttl: number, tos: number): number;
+  send(packet: Packet, path: Path, protocol: number, ttl: number, tos: number, pmtu?: number): number;
 }
 
 /** What the queues need to know of a protocol. */
@@ -214,8 +223,9 @@ export class DatagramQueues {
     const packet = endpoint.tx.at(0);
     const path = this.paths.at(packet.path);
     const charge = this.charge(packet);
-    if (this.output.send(packet, path, this.protocol.number, endpoint.ttl, endpoint.tos) === FULL)
-      return false;
+    const { ttl, tos } = endpoint;
+    const pmtu = endpoint.dontFragment ? PMTU_DO : PMTU_WANT;
+    if (this.output.send(packet, path, this.protocol.number, ttl, tos, pmtu) === FULL) return false;
     endpoint.tx.shift();
     if (endpoint.tx.size === 0) this.busy--;
     this.context.stats.counters[this.protocol.sent]++;

@@ -36,6 +36,8 @@ export class Path {
   pmtu = 0;
   /** What ICMP taught, or 0. */
   learnedMtu = 0;
+  /** ICMP spoke of an MTU below what we believe: routers may have to cut what we send, so it goes without DF (Linux's lock). */
+  mtuLocked = false;
   /** Route table's generation at the last look-up. */
   generation = 0;
   holders = 0;
@@ -156,9 +158,12 @@ export class PathTable {
    */
   learnMtu(path: Path, mtu: number): boolean {
     const { minPmtuBytes, pmtuExpiresMs } = this.context.options;
-    const believed = Math.max(mtu, minPmtuBytes);
-    if (path.route === undefined || believed >= path.pmtu) return false;
+    const locked = mtu < minPmtuBytes;
+    const believed = locked ? Math.min(minPmtuBytes, path.pmtu) : mtu;
+    const news = believed < path.pmtu || (locked && !path.mtuLocked);
+    if (path.route === undefined || !news) return false;
     path.learnedMtu = believed;
+    path.mtuLocked = locked;
     this.setPmtu(path);
     this.expiries.set(path.id, (this.context.nowMs + pmtuExpiresMs) | 0);
     return true;
@@ -167,6 +172,7 @@ export class PathTable {
   timersFire(nowMs: number): void {
     for (let id = this.expiries.takeDue(nowMs); id !== NONE; id = this.expiries.takeDue(nowMs)) {
       this.paths[id].learnedMtu = 0;
+      this.paths[id].mtuLocked = false;
       this.setPmtu(this.paths[id]);
     }
   }
@@ -195,6 +201,7 @@ export class PathTable {
     path.remote = remote;
     path.addressSum = (local >>> 16) + (local & 0xffff) + (remote >>> 16) + (remote & 0xffff);
     path.learnedMtu = 0;
+    path.mtuLocked = false;
     path.generation = 0;
     path.route = undefined;
     this.byAddresses.set(local, remote, id);

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { Context } from '../context.ts';
+import { CAST_ALL, CAST_GROUP, CAST_HOST } from '../contract/packet.ts';
 import { PacketPool } from '../contract/packet-pool.ts';
 import { R } from '../contract/reasons.ts';
 import { DEFAULT_OPTIONS } from '../options.ts';
@@ -10,7 +11,7 @@ import { Icmp4Errors } from './icmp-error.ts';
 import { Identification } from './identification.ts';
 
 /** How many errors this datagram causes when somebody wants to send one about it. */
-function errorsAbout(frame: Uint8Array): number {
+function errorsAbout(frame: Uint8Array, cast = CAST_HOST): number {
   const pool = new PacketPool();
   const context = new Context(DEFAULT_OPTIONS, pool, new SeededEntropy(1));
   const errors = new Icmp4Errors(context, new Identification(context.entropy));
@@ -18,6 +19,7 @@ function errorsAbout(frame: Uint8Array): number {
   if (packet === undefined) throw new Error('no slot');
   packet.bytes.set(frame, packet.put(frame.length));
   packet.network = packet.head;
+  packet.cast = cast;
   errors.send(packet, 3, 2, 0, R.IP_UNKNOWN_PROTOCOL);
   const sent = context.answers.size;
   for (let answer = context.answers.shift(); answer !== undefined; answer = context.answers.shift())
@@ -51,3 +53,9 @@ test.each(['0.0.0.0', '0.1.1.1', '224.0.0.1', '239.1.1.1', '240.0.0.1', '255.255
     expect(errorsAbout(udpFrame({ src }, octets(8)))).toBe(0);
   },
 );
+
+test('no error about what was sent to many, by IP or by its frame (RFC 1122 3.2.2)', () => {
+  for (const dst of ['224.0.0.1', '239.1.1.1', '255.255.255.255'])
+    expect(errorsAbout(udpFrame({ dst }, octets(8)))).toBe(0);
+  for (const cast of [CAST_GROUP, CAST_ALL]) expect(errorsAbout(udpFrame({}, octets(8)), cast)).toBe(0);
+});

@@ -2,13 +2,21 @@
 
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
-import { CHECKSUM_NONE, type Packet } from '../contract/packet.ts';
+import { CAST_HOST, CHECKSUM_NONE, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { Path } from '../ip/path.ts';
-import { isValidSource4 } from '../wire/address.ts';
+import { IP4_BROADCAST, isMulticast4, isValidSource4 } from '../wire/address.ts';
 import { wr16, wr32 } from '../wire/bytes.ts';
 import { complement } from '../wire/checksum.ts';
-import { ICMP_DEST_UNREACHABLE, ICMP_HEADER, isIcmpError, UNREACH_HOST, writeIcmp } from '../wire/icmpv4.ts';
+import {
+  ICMP_DEST_UNREACHABLE,
+  ICMP_HEADER,
+  ICMP_PARAMETER_PROBLEM,
+  ICMP_TIME_EXCEEDED,
+  isIcmpError,
+  UNREACH_HOST,
+  writeIcmp,
+} from '../wire/icmpv4.ts';
 import {
   IPV4_DF,
   IPV4_MIN_HEADER,
@@ -71,6 +79,8 @@ export class Icmp4Errors {
     const { counters } = context.stats;
     counters[C.IcmpOutMsgs]++;
     if (type === ICMP_DEST_UNREACHABLE) counters[C.IcmpOutDestUnreachs]++;
+    else if (type === ICMP_TIME_EXCEEDED) counters[C.IcmpOutTimeExcds]++;
+    else if (type === ICMP_PARAMETER_PROBLEM) counters[C.IcmpOutParmProbs]++;
     context.answer(packet);
   }
 
@@ -113,10 +123,12 @@ export class Icmp4Errors {
   }
 }
 
-/** No error about an ICMP error, a later fragment, a broadcast, or to a source that is no single host. */
+/** No error about an ICMP error, a later fragment, what went to many, or to a source that is no single host. */
 function mayTell(packet: Packet): boolean {
   const b = packet.bytes;
   const o = packet.network;
+  const destination = ipv4Destination(b, o);
+  if (packet.cast !== CAST_HOST || isMulticast4(destination) || destination === IP4_BROADCAST) return false;
   if (ipv4FragmentOffset(b, o) !== 0) return false;
   if (!isValidSource4(ipv4Source(b, o)) && b[o + 12] !== 127) return false;
   if (ipv4Protocol(b, o) !== PROTO_ICMP) return true;

@@ -17,8 +17,11 @@ import {
   type RouteTable,
 } from '../ip/route-table.ts';
 import { IP4_BROADCAST, isLoopback4, isMulticast4, isThisNetwork4, isValidSource4 } from '../wire/address.ts';
+import { ICMP_PARAMETER_PROBLEM } from '../wire/icmpv4.ts';
 import * as ipv4 from '../wire/ipv4.ts';
-import { checkIpv4Options, OPTIONS_MALFORMED, OPTIONS_OK } from '../wire/ipv4-options.ts';
+import { checkIpv4Options, ipv4OptionFault, OPTIONS_MALFORMED, OPTIONS_OK } from '../wire/ipv4-options.ts';
+import type { Defragmenter } from './defragment.ts';
+import type { Icmp4Errors } from './icmp-error.ts';
 
 /** What stands above IP: takes a datagram for us, `head` at its transport header, `network` at its IP header. */
 export interface Upper {
@@ -41,6 +44,8 @@ export class Ip4Input implements PacketInput {
   private readonly hooks: Hooks;
   private readonly upper: Upper;
   private readonly router: Router;
+  private readonly errors: Icmp4Errors;
+  private readonly defragmenter: Defragmenter;
 
   constructor(
     context: Context,
@@ -50,6 +55,8 @@ export class Ip4Input implements PacketInput {
     hooks: Hooks,
     upper: Upper,
     router: Router,
+    errors: Icmp4Errors,
+    defragmenter: Defragmenter,
   ) {
     this.context = context;
     this.faces = faces;
@@ -58,6 +65,8 @@ export class Ip4Input implements PacketInput {
     this.hooks = hooks;
     this.upper = upper;
     this.router = router;
+    this.errors = errors;
+    this.defragmenter = defragmenter;
   }
 
   receive(packet: Packet): void {
@@ -76,26 +85,27 @@ export class Ip4Input implements PacketInput {
     const destination = ipv4.ipv4Destination(b, o);
     packet.addressSum = (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff);
     packet.path = this.paths.find(destination, source);
-    if (packet.path === NONE || !this.admittedBefore(packet)) {
-      const foreign = this.admit(packet, source, destination);
-      if (foreign !== ADMITTED) {
-        if (foreign === R.IP_NOT_LOCAL && this.context.options.forwarding) this.router.arrives(packet);
-        else this.context.drop(packet, foreign);
-        return;
-      }
+    const known = packet.path !== NONE && this.admittedBefore(packet);
+    const foreign = known ? ADMITTED : this.admit(packet, source, destination);
+    const onward = foreign === R.IP_NOT_LOCAL && this.context.options.forwarding;
+    if (foreign !== ADMITTED && !onward) {
+      this.context.drop(packet, foreign);
+      return;
+    }
+    if (ipv4.ipv4HeaderLength(b, o) > ipv4.IPV4_MIN_HEADER && !this.optionsFit(packet)) return;
+    if (onward) {
+      this.router.arrives(packet);
+      return;
     }
     // RFC 1122 3.3.6: who sends to all stations must say so in IP, too.
     if (packet.cast !== CAST_HOST) {
       this.context.drop(packet, R.IP_LINK_BROADCAST);
       return;
     }
-    if (ipv4.ipv4IsFragment(b, o)) {
-      this.context.drop(packet, R.IP_FRAGMENT);
-      return;
-    }
-    if (!this.accepted(INPUT, packet)) return;
-    packet.transport = packet.pull(ipv4.ipv4HeaderLength(packet.bytes, packet.network));
-    this.upper.deliver(packet);
+    const whole = ipv4.ipv4IsFragment(b, o) ? this.defragmenter.receive(packet) : packet;
+    if (whole === undefined || !this.accepted(INPUT, whole)) return;
+    whole.transport = whole.pull(ipv4.ipv4HeaderLength(whole.bytes, whole.network));
+    this.upper.deliver(whole);
   }
 
   /** For a socket bound to one address: the path (that address, any), or NONE. */
@@ -131,15 +141,31 @@ export class Ip4Input implements PacketInput {
       default:
         return ipv4.ipv4TotalLength(b, o) > packet.length ? R.IP_TRUNCATED : R.IP_BAD_TOTAL_LENGTH;
     }
-    const header = ipv4.ipv4HeaderLength(b, o);
     // Only a flat packet can be read as one datagram; links of a stack may hand up pieces.
     if (!packet.linearize()) return R.NO_BUFFER;
     packet.trim(ipv4.ipv4TotalLength(packet.bytes, packet.network));
     if (packet.checksum === CHECKSUM_PARTIAL && !partialInside(packet)) packet.checksum = CHECKSUM_NONE;
-    if (header === ipv4.IPV4_MIN_HEADER) return ADMITTED;
-    const options = checkIpv4Options(packet.bytes, packet.network + ipv4.IPV4_MIN_HEADER, header - 20);
-    if (options === OPTIONS_OK) return ADMITTED;
-    return options === OPTIONS_MALFORMED ? R.IP_BAD_OPTIONS : R.IP_SOURCE_ROUTE;
+    return ADMITTED;
+  }
+
+  /**
+   * Options that can be walked over: the others are told of (RFC 1122 3.2.2.5), source routes are dropped in silence. None
+   * is acted on: to record a route or a time is optional (RFC 1122 3.2.1.8). False: the packet is gone.
+   */
+  private optionsFit(packet: Packet): boolean {
+    const { bytes: b, network: o } = packet;
+    const at = o + ipv4.IPV4_MIN_HEADER;
+    const length = ipv4.ipv4HeaderLength(b, o) - ipv4.IPV4_MIN_HEADER;
+    const found = checkIpv4Options(b, at, length);
+    if (found === OPTIONS_OK) return true;
+    if (found !== OPTIONS_MALFORMED) {
+      this.context.drop(packet, R.IP_SOURCE_ROUTE);
+      return false;
+    }
+    // RFC 792: the pointer is the first octet of the second word.
+    const pointer = ipv4.IPV4_MIN_HEADER + ipv4OptionFault(b, at, length);
+    this.errors.send(packet, ICMP_PARAMETER_PROBLEM, 0, pointer << 24, R.IP_BAD_OPTIONS);
+    return false;
   }
 
   private admittedBefore(packet: Packet): boolean {

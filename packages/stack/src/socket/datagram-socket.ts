@@ -57,6 +57,18 @@ export abstract class DatagramSocket<E extends DatagramEndpoint> implements Even
     this.endpoint.ttl = ttl;
   }
 
+  /**
+   * True: what its path does not take whole is refused, EMSGSIZE (Linux IP_MTU_DISCOVER with IP_PMTUDISC_DO). False, the
+   * default: it goes in fragments, and only what fits goes with DF (IP_PMTUDISC_WANT).
+   */
+  get dontFragment(): boolean {
+    return this.endpoint.dontFragment;
+  }
+
+  set dontFragment(on: boolean) {
+    this.endpoint.dontFragment = on;
+  }
+
   /** Octets that the receive queue may hold (SO_RCVBUF): payload and `datagramOverheadBytes` each. */
   get receiveBuffer(): number {
     return this.endpoint.rxLimit;

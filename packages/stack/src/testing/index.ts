@@ -1,6 +1,7 @@
 // The test bench of the stack: fakes for everything outside it.
 export { type Collected, collect } from './collect.ts';
 export { type FakeFace, fakeFace } from './fake-face.ts';
+export { copiedOptions, cutAt, cutTo } from './fragments.ts';
 export {
   type IcmpFields,
   type Ip4Fields,

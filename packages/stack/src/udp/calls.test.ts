@@ -164,11 +164,13 @@ test.each([
   expect(bench.pool.inUse).toBe(0);
 });
 
-test('what the path cannot take is EMSGSIZE, to the octet', () => {
+test('what no datagram can hold is EMSGSIZE, and with dontFragment what the path does not take, to the octet', () => {
   const bench = stackWith({ mtu: 1000 });
   const socket = bench.stack.udpSocket({});
   const data = octets(66_000);
   expect(codeOf(() => socket.sendTo(data, 0, 972, '10.0.0.1', 9))).toBe('OK');
+  expect(codeOf(() => socket.sendTo(data, 0, 65_508, '10.0.0.1', 9))).toBe('EMSGSIZE');
+  socket.dontFragment = true;
   for (const length of [973, 65_507, 65_508]) {
     expect(codeOf(() => socket.sendTo(data, 0, length, '10.0.0.1', 9))).toBe('EMSGSIZE');
   }

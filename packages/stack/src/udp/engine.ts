@@ -120,7 +120,7 @@ export class UdpEngine {
     this.paths.refresh(path);
     if (path.route === undefined) return errno.ENETUNREACH;
     const total = udp.UDP_HEADER + length;
-    if (total + path.headerLength > path.pmtu) return errno.EMSGSIZE;
+    if (endpoint.dontFragment && total + path.headerLength > path.pmtu) return errno.EMSGSIZE;
     const room = this.queues.mayQueue(endpoint, total);
     if (room !== errno.OK) {
       this.context.stats.counters[C.UdpSndbufErrors]++;

@@ -38,6 +38,10 @@ export const UNREACH_ADMIN = 13;
 export const UNREACH_PRECEDENCE = 14;
 export const UNREACH_CUTOFF = 15;
 
+/** Codes of ICMP_TIME_EXCEEDED (RFC 792): in transit, and while fragments waited for the others. */
+export const TIME_IN_TRANSIT = 0;
+export const TIME_REASSEMBLY = 1;
+
 export function icmpType(b: Uint8Array, o: number): number {
   return b[o];
 }

@@ -1,7 +1,10 @@
 import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
+import { copiedOptions } from '../testing/fragments.ts';
 import {
   checkIpv4Options,
+  copyIpv4Options,
+  ipv4OptionFault,
   OPTIONS_MALFORMED as MALFORMED,
   OPTIONS_OK as OK,
   OPTIONS_SOURCE_ROUTE as ROUTE,
@@ -43,5 +46,29 @@ property.prop([fc.uint8Array({ maxLength: 60 }), fc.nat({ max: 60 })])(
       other.set(bytes.subarray(0, inside), 7);
       expect(checkIpv4Options(other, 7, inside)).toBe(verdict);
     }
+  },
+);
+
+test.each([
+  ['a length of 0', [7, 0, 0, 0], 1],
+  ['a length of 1 behind others', [1, 148, 4, 0, 0, 7, 1, 0], 6],
+  ['a length past the end', [1, 1, 68, 9], 3],
+  ['no room for a length', [1, 1, 1, 7], 3],
+])('the fault of %s is the length, or the type that has none', (_name, octets, at) => {
+  const bytes = Uint8Array.from([9, 9, ...octets]);
+  expect(ipv4OptionFault(bytes, 2, octets.length)).toBe(at);
+});
+
+property.prop([fc.uint8Array({ maxLength: 40 })])(
+  'what is copied into fragments is whole words of well formed options, all with the copied bit',
+  (bytes) => {
+    const into = new Uint8Array(44).fill(0xee);
+    const length = copyIpv4Options(bytes, 0, bytes.length, into);
+    expect(length % 4).toBe(0);
+    expect(checkIpv4Options(into, 0, length)).not.toBe(MALFORMED);
+    expect([...into.subarray(length)]).toEqual(new Array(44 - length).fill(0xee));
+    if (checkIpv4Options(bytes, 0, bytes.length) === OK)
+      expect([...into.subarray(0, length)]).toEqual(copiedOptions(bytes));
+    else expect(ipv4OptionFault(bytes, 0, bytes.length)).toBeLessThanOrEqual(bytes.length);
   },
 );

@@ -14,6 +14,8 @@ import { complement, pseudoHeaderSum, sumBytes, updateChecksum } from './checksu
 
 export const IPV4_MIN_HEADER = 20;
 export const IPV4_MAX_HEADER = 60;
+/** What the total length can say. */
+export const IPV4_MAX_TOTAL = 65_535;
 /** Every host takes datagrams of this size (RFC 791), and no path has a smaller MTU than 68. */
 export const IPV4_MIN_MTU = 68;
 
