@@ -11,7 +11,7 @@ export function synWindow(tcb: Tcb): number {
   return Math.min(MAX_UNSCALED, tcb.rcvLimit);
 }
 
-/** The right edge that the room in the buffer allows. */
+/** The right edge that the room in the buffer allows. MAY-8: none, for as long as nobody reads. */
 function roomEdge(tcb: Tcb): number {
   const limit = Math.min(tcb.rcvLimit, MAX_UNSCALED << tcb.rcvScale);
   return add(tcb.rcvNxt, Math.max(0, limit - tcb.unread));
@@ -25,6 +25,8 @@ export function nextEdge(tcb: Tcb): number {
 
 /** The application made so much room that the peer should hear of it without having asked. */
 export function updateIsWorth(tcb: Tcb): boolean {
+  // Nothing comes behind a FIN; and while nothing was read, what the window of our SYN could not say the next ACK says.
+  if (tcb.finReceived || tcb.rcvRead === add(tcb.irs, 1)) return false;
   const gain = diff(roomEdge(tcb), tcb.rcvAdv);
   if (gain <= 0) return false;
   // A shut window is opened as soon as it may be; an open one by two segments or half the buffer at a time.
