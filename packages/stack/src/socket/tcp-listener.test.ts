@@ -140,6 +140,9 @@ describe('a flood of SYNs', () => {
   test('evicts the oldest: the youngest still get their connection', () => {
     const l = flooded();
     expect(l.gets(tcpFrame({ sport: 2000, seq: 101, ack: 1 })).map(({ flags }) => flags)).toEqual([TCP_RST]);
+    // 24 were evicted, the next is still known.
+    l.gets(tcpFrame({ sport: 2024, seq: 100, flags: TCP_SYN }));
+    expect(l.bench.stack.stats.reason('TCP_SYN_AGAIN')).toBe(1);
     const [again] = l.gets(tcpFrame({ sport: 2039, seq: 100, flags: TCP_SYN }));
     l.gets(tcpFrame({ sport: 2039, seq: 101, ack: (again.seq + 1) | 0 }));
     expect(l.sockets.length).toBe(2);

@@ -17,6 +17,7 @@ import { CONTINUE, type Segment } from '../segment.ts';
 import { SYN_RECEIVED, TIME_WAIT } from '../state.ts';
 import { type Tcb, TIMER_TIME_WAIT } from '../tcb.ts';
 import { mayAnswer } from './challenge.ts';
+import { oweDuplicate } from './step7-text.ts';
 
 export function checkSequence(c: Connections, tcb: Tcb, seg: Segment): number {
   const { context } = c;
@@ -79,7 +80,11 @@ function answerUnacceptable(c: Connections, tcb: Tcb, seg: Segment, reason: numb
   // What carries nothing may be the answer to an answer of ours (RFC 5961 section 5, Linux tcp_invalid_ratelimit).
   const silent = seg.textLength === 0 && !seg.has(TCP_FIN);
   if (silent && !mayAnswer(c, tcb)) return seg.drop(reason);
-  return seg.dropAck(reason);
+  if (silent || tcb.state === SYN_RECEIVED) return seg.dropAck(reason);
+  // Each is a duplicate ACK that its sender may count, however many come in one batch.
+  oweDuplicate(tcb);
+  c.markDirty(tcb);
+  return seg.drop(reason);
 }
 
 /** The SYN that made this record, once more: our answer was lost, and goes again. */

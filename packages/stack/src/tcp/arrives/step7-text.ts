@@ -129,7 +129,7 @@ function bufferOf(c: Connections, tcb: Tcb): ReceiveBuffer {
 }
 
 /** MAY-13: one per segment; to a peer that hears SACK blocks the first three, then one per batch. */
-function oweDuplicate(tcb: Tcb): void {
+export function oweDuplicate(tcb: Tcb): void {
   const owed = tcb.acksOwed?.length ?? 0;
   if (tcb.sackPermitted && tcb.outOfOrderAcks >= DUPLICATES_THAT_COUNT && owed > 0) return;
   tcb.outOfOrderAcks++;

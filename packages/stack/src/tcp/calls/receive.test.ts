@@ -68,6 +68,7 @@ describe('urgent data', () => {
     bench.sends(octets(10));
     bench.readAll();
     bench.segment({ seq: 5, flags: URG_ACK, urgent: 2 }, octets(2));
+    bench.segment({ seq: 11, flags: URG_ACK, urgent: 0 }, octets(2));
     expect(bench.heard).not.toContain('urgent');
   });
 
