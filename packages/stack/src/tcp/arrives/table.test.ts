@@ -1,5 +1,6 @@
 // The table of SEGMENT ARRIVES (testing/table-rows.ts), cell by cell: RFC 9293 3.10.7. Each cell is one segment to one
-// connection in one state, and what follows is foretold by the table alone.
+// connection in one state, and what follows is foretold by the table alone. Its rows prove MUST-10, MUST-11, MUST-12,
+// MUST-66, SHLD-2, SHLD-3, SHLD-31 and MAY-12, MAY-2: each is named where it stands.
 
 import { describe, expect, test } from 'vitest';
 import { diff } from '../../base/int.ts';

@@ -58,3 +58,18 @@ test('acknowledged text starts the user timeout anew', () => {
   }
   expect(bench.state()).toBe('ESTABLISHED');
 });
+
+test('SHLD-17: text beyond a window that shrank does not time out while the peer answers', () => {
+  const bench = tcpIn('ESTABLISHED', { options: { tcpRetries: 3 } });
+  const before = bench.peer.rcvNxt;
+  bench.app.send(octets(1000));
+  bench.pump();
+  bench.peer.rcvNxt = before;
+  // The window is shut behind its back; all that comes is answered by where it stands.
+  bench.acks(before, 0);
+  for (let passed = 0; passed < HOUR_MS; passed += 1000) {
+    if (bench.run(1000).length > 0) bench.acks(before, 0);
+  }
+  expect(bench.state()).toBe('ESTABLISHED');
+  expect(bench.heard).not.toContain('closed');
+});
