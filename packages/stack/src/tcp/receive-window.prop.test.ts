@@ -55,10 +55,13 @@ property.prop([buffers, fc.constantFrom(-1, 0, 7), fc.boolean(), steps])(
     const bench = tcpIn('ESTABLISHED', { receiveBuffer, windowScale, timestamps, reads: false });
     let edge = 0;
     const back: number[] = [];
+    // What a scaled field cannot say may seem to be missing, by less than its grain (RFC 7323 2.4), where rounding up would
+    // let in more than the buffer holds.
+    const grain = 2 ** bench.peer.scale;
     for (const segment of play(bench, script)) {
       const next = edgeOf(bench, segment);
       // An ACK of an earlier place may leave beside a newer one: it tells the same edge.
-      if (next < edge) back.push(edge - next);
+      if (next <= edge - grain) back.push(edge - next);
       edge = Math.max(edge, next);
     }
     expect(back).toEqual([]);

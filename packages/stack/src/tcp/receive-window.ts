@@ -13,8 +13,14 @@ export function synWindow(tcb: Tcb): number {
 
 /** The right edge that the room in the buffer allows. MAY-8: none, for as long as nobody reads. */
 function roomEdge(tcb: Tcb): number {
+  const edge = limitEdge(tcb);
+  return diff(edge, tcb.rcvNxt) > 0 ? edge : tcb.rcvNxt;
+}
+
+/** Where the buffer ends, whatever was told: what is unread may reach beyond by the grain of the window scale. */
+export function limitEdge(tcb: Tcb): number {
   const limit = Math.min(tcb.rcvLimit, MAX_UNSCALED << tcb.rcvScale);
-  return add(tcb.rcvNxt, Math.max(0, limit - tcb.unread));
+  return add(tcb.rcvNxt, limit - tcb.unread);
 }
 
 /** MUST-39: the edge moves by at least min(half the buffer, one segment), or not at all. */

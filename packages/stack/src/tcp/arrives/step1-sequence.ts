@@ -35,6 +35,11 @@ export function checkSequence(c: Connections, tcb: Tcb, seg: Segment): number {
     // The SYN,ACK of a simultaneous open (3.5, figure 8), whose SYN we have: the rest of it counts.
     if (tcb.listenerId === NONE || seg.len > 1) seg.cutFront(1);
   }
+  if (tcb.held && seg.has(TCP_SYN) && !seg.has(TCP_ACK) && !reset) {
+    // Its peer has begun anew; what waits for an application must not answer. The next SYN is another request.
+    c.finish(tcb, 0);
+    return seg.drop(R.TCP_SYN_RECEIVED_SYN);
+  }
   const { rcvWnd } = tcb;
   const from = diff(seg.seq, tcb.rcvNxt);
   const { len } = seg;
