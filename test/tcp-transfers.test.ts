@@ -6,8 +6,15 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LINKTYPE_RAW, PcapngWriter } from '@tunstack/pcap';
-import { planTransfer, runTransfer, TcpTrace, type TransferPlan, World } from '@tunstack/sim';
-import type { TcpSocket } from '@tunstack/stack';
+import {
+  planTransfer,
+  runTransfer,
+  TcpTrace,
+  type TransferPlan,
+  type TransferResult,
+  World,
+} from '@tunstack/sim';
+import type { CounterName, TcpSocket } from '@tunstack/stack';
 import type { Packet, Tap } from '@tunstack/stack/contract';
 import { expect, test } from 'vitest';
 
@@ -18,6 +25,20 @@ const count = given !== undefined ? 1 : soak ? 10_000 : 1000;
 /** Tests of this many seeds: a failure names its hundredth, and progress is seen. */
 const BATCH = 100;
 const EPOCH_US = 1_700_000_000_000_000;
+
+/** What transfers must have met, as often as once in ten seeds at least. */
+const MET = [
+  'TcpExtTCPFastRetrans',
+  'TcpExtTCPTimeouts',
+  'TcpExtTCPSynRetrans',
+  'TcpExtTCPOFOQueue',
+  'TcpExtTCPWinProbe',
+  'TcpExtDelayedACKs',
+  'TcpExtTCPHPHits',
+  'TcpExtTCPHPAcks',
+  'TcpExtTW',
+  'TcpInCsumErrors',
+] as const satisfies readonly CounterName[];
 
 /** Two taps in one. */
 class Both implements Tap {
@@ -68,6 +89,13 @@ function record(seed: number): string {
 }
 
 const plans: TransferPlan[] = [];
+const counted: Partial<Record<CounterName, number>> = {};
+
+function note({ plan, nstat }: TransferResult): void {
+  plans.push(plan);
+  for (const name of MET)
+    counted[name] = nstat.reduce((sum, counters) => sum + counters[name], counted[name] ?? 0);
+}
 
 test.each(Array.from({ length: Math.ceil(count / BATCH) }, (_, i) => first + i * BATCH))(
   'what is sent is what arrives, in order, once, and ends in time: seeds from %i',
@@ -75,7 +103,7 @@ test.each(Array.from({ length: Math.ceil(count / BATCH) }, (_, i) => first + i *
   (from) => {
     for (let seed = from; seed < Math.min(from + BATCH, first + count); seed++) {
       try {
-        plans.push(runTransfer({ seed }).plan);
+        note(runTransfer({ seed }));
       } catch (error) {
         throw new Error(`SEED=${seed}: ${String(error)}\nsee ${record(seed)}`, { cause: error });
       }
@@ -111,6 +139,8 @@ test.skipIf(count < 1000)('the seeds cover what a transfer can meet', () => {
     'memory by reference': (plan) => plan.plans.some(({ ownedShare }) => ownedShare > 0.3),
     'keep-alive': (plan) => plan.plans.some(({ keepAliveMs }) => keepAliveMs > 0),
   };
+  const rare = MET.filter((name) => (counted[name] ?? 0) < plans.length / 10);
+  expect(rare).toEqual([]);
   const missing = Object.keys(some).filter((name) => share(some[name]) < 0.02);
   expect(missing).toEqual([]);
 });

@@ -59,7 +59,7 @@ describe.skipIf(skipWithout('tcpdump'))('habits of applications', () => {
     // few octets more in with each acknowledgment.
     await rig.nstat();
     const { TcpExtTCPAbortOnTimeout } = await rig.nstat();
-    expect([unread() <= 131_072 + 256, services.sunk, TcpExtTCPAbortOnTimeout]).toEqual([true, 0, 0]);
+    expect([unread() <= 1.125 * 131_072, services.sunk, TcpExtTCPAbortOnTimeout]).toEqual([true, 0, 0]);
     services.resume();
     const { bytes, sha256 } = await sent;
     expect({ bytes: services.sunk, sha256: services.sunkHash.digest('hex') }).toEqual({ bytes, sha256 });

@@ -1,7 +1,7 @@
 // One TCP transfer, decided by one seed: who stands where, how bad the wire is, what both applications do; and the oracle
 // that says whether what came out is what went in. RFC 9293 in whole.
 
-import type { Options, Stack, TcpListener } from '@tunstack/stack';
+import type { CounterName, Options, Stack, TcpListener } from '@tunstack/stack';
 import { Prng } from '@tunstack/stack/base';
 import type { Tap } from '@tunstack/stack/contract';
 import { TcpApplication, TcpBreach, type TcpPlan } from './tcp-application.ts';
@@ -35,6 +35,8 @@ export interface TransferResult {
   /** Octets that were delivered, both directions. */
   readonly delivered: number;
   readonly aborted: boolean;
+  /** What the stacks counted, by nstat's names. */
+  readonly nstat: readonly Readonly<Record<CounterName, number>>[];
 }
 
 /**
@@ -100,7 +102,8 @@ class Transfer {
     this.judge();
     this.expectNothingLeft();
     const delivered = first.read + (second === first ? 0 : second.read);
-    return { plan, elapsedMs, boundMs: plan.boundMs, delivered, aborted: plan.aborts };
+    const nstat = world.stacks.map(({ stats }) => stats.nstat());
+    return { plan, elapsedMs, boundMs: plan.boundMs, delivered, aborted: plan.aborts, nstat };
   }
 
   /** One end gave up before the other knew of it: there is nobody to wait for. */
