@@ -91,7 +91,9 @@ describe('the documents', () => {
 
   test('the examples of the README are the files beside it', () => {
     const examples = blocks(read('README.md'), 'js');
-    expect(examples).toEqual([read('docs/examples/udp-echo.mjs'), read('docs/examples/two-hosts.mjs')]);
+    expect(examples).toEqual(
+      ['udp-echo', 'tcp-echo', 'two-hosts'].map((name) => read(`docs/examples/${name}.mjs`)),
+    );
   });
 
   test('every command of the documents has a test here', () => {
@@ -118,6 +120,16 @@ describe.skipIf(requireTun())('the commands of the documents', () => {
     const [line] = await example.until(/^.*nc -u 10\.9\.0\.2 7$/m);
     const words = line.replace('nc -u', 'nc -u -w 1').split(' ');
     expect((await run(words, 10_000, 'hello')).stdout).toBe('hello');
+    await example.stop('SIGTERM');
+  });
+
+  test('the example of the TCP echo gives nc back what it sends, and ends when nc has', async () => {
+    const example = new Running([node, join(root, 'docs/examples/tcp-echo.mjs')]);
+    const [line] = await example.until(/^.*nc -N 10\.9\.0\.2 7$/m);
+    const text = 'a line of the echo\n'.repeat(50_000);
+    const { stdout, code } = await run(line.replace('nc -N', 'nc -N -w 5').split(' '), 20_000, text);
+    expect(stdout === text).toBe(true);
+    expect(code).toBe(0);
     await example.stop('SIGTERM');
   });
 });

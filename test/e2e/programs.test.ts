@@ -16,6 +16,12 @@ const program = (
 ): Promise<{ code: number | null; stdout: string; stderr: string }> =>
   run([process.execPath, bin(name), ...args]);
 
+/** Connects to the echo and tells what becomes of that. */
+const KERNEL_CLIENT = `
+const socket = require('node:net').connect(7, '10.9.0.2', () => console.log('connected'));
+socket.on('error', (error) => console.log(error.code));
+`;
+
 describe('bad input gets one clear line with the remedy', () => {
   test.each([
     ['an unknown flag', 'tun-echo', ['--nonsense'], 2, /--nonsense.*--help/],
@@ -109,6 +115,9 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     const { code, stdout, stderr } = await program('start', '--once');
     expect(stdout).toMatch(/ok {3}ping -c 3 10\.9\.0\.2: 3 packets transmitted, 3 received, 0% packet loss/);
     expect(stdout).toMatch(/ok {3}(nc -u|node's dgram) 10\.9\.0\.2 7/);
+    expect(stdout).toMatch(
+      /ok {3}(nc -N|node's net) 10\.9\.0\.2 7: sent 1048576 octets by TCP and got back the same/,
+    );
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
@@ -118,6 +127,7 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     expect(stdout).toContain('FAIL');
     expect(stdout).toMatch(/ok {3}ping 10\.9\.0\.2: 3\/3 replies/);
     expect(stdout).toMatch(/ok {3}udp 10\.9\.0\.2 7/);
+    expect(stdout).toMatch(/ok {3}tcp 10\.9\.0\.2 7: sent 1048576 octets and got back the same/);
     expect(code).toBe(0);
   });
 
@@ -131,6 +141,9 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
   test('the lines that are printed to paste do work', async () => {
     const echo = new Running([process.execPath, bin('tun-echo')]);
     await echo.until(/Ctrl-C prints/);
+    const nc = echo.stdout.split('\n').filter((line) => line.includes('nc -N'));
+    expect(nc).toHaveLength(1);
+    expect((await run(nc[0].trim().split(' '), 10_000, 'by TCP')).stdout).toBe('by TCP');
     const lines = echo.stdout.split('\n').filter((line) => line.includes('ping 10.9.0.2'));
     expect(lines.length).toBeGreaterThanOrEqual(1);
     for (const line of lines) {
@@ -139,6 +152,35 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     }
     expect(await echo.stop('SIGINT')).toBe(0);
     expect(echo.stdout).toContain('#counters');
+  });
+
+  test('the TCP services echo, swallow and generate; what they did is in the statistics', async () => {
+    const echo = await startEcho();
+    const nc = [...echo.enter, tool('nc'), '-N', '-w', '5', '10.9.0.2'];
+    const text = 'around the world '.repeat(60_000);
+    expect((await run([...nc, '7'], 20_000, text)).stdout === text).toBe(true);
+    expect((await run([...nc, '9'], 20_000, text)).stdout).toBe('');
+    const chargen = await run([...nc, '19'], 20_000, 'x');
+    expect(chargen.stdout).toMatch(/^!"#\$%&'\(\)/);
+    const { services, nstat } = await stopEcho(echo);
+    expect(services).toMatchObject({
+      tcpConnections: 3,
+      tcpEchoedBytes: text.length,
+      tcpDiscardedBytes: text.length,
+      tcpFailed: 0,
+    });
+    expect(services.tcpGeneratedBytes).toBeGreaterThanOrEqual(chargen.stdout.length);
+    expect(nstat).toMatchObject({ TcpPassiveOpens: 3 });
+    expect(nstat.TcpInCsumErrors ?? 0).toBe(0);
+  });
+
+  test('who is connected when the program ends hears of it', async () => {
+    const echo = await startEcho();
+    const client = new Running([...echo.enter, process.execPath, '-e', KERNEL_CLIENT]);
+    await client.until(/connected/);
+    expect(await echo.program.stop('SIGTERM')).toBe(0);
+    await client.until(/ECONNRESET/);
+    await client.stop();
   });
 
   test('SIGTERM ends in order, SIGQUIT reports in between', async () => {

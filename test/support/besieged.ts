@@ -1,7 +1,7 @@
 // A stack under fire: sockets open and busy, frames thrown at it in batches, every frame accounted for at the end.
 
 import { BAD_FRAMES, type FrameGenerator, GOOD_FRAMES, Probe, type Target, World } from '@tunstack/sim';
-import type { EchoSocket, ReasonName, Stack, UdpSocket } from '@tunstack/stack';
+import type { EchoSocket, ReasonName, Stack, TcpSocket, UdpSocket } from '@tunstack/stack';
 import { Prng } from '@tunstack/stack/base';
 import { ACCEPT, DROP, INPUT } from '@tunstack/stack/contract';
 import { craftIcmpEcho, craftIpv4, craftUdp, repairChecksums } from '@tunstack/stack/craft';
@@ -15,6 +15,9 @@ const CONNECTED_PORT = 5000;
 const REMOTE_PORT = 6000;
 const ECHO_ID = 77;
 const LAZY_ECHO_ID = 78;
+const TCP_PORT = 80;
+const TCP_LOCAL_PORT = 5001;
+const TCP_REMOTE_PORT = 6001;
 const CANARY_ID = 4242;
 const REASSEMBLY_BYTES = 4 * 2048;
 const REASSEMBLY_MS = 500;
@@ -57,6 +60,8 @@ export class Besieged {
   private readonly connected: UdpSocket;
   private readonly ping: EchoSocket;
   private lazy: UdpSocket;
+  /** A connection that the peer never answers in earnest. */
+  private opening: TcpSocket;
   private readonly lazyPing: EchoSocket;
   private seen = 0;
   /** Fragments that left, of datagrams of which the last one has not: what stands behind their headers. */
@@ -77,11 +82,12 @@ export class Besieged {
     this.stack = this.world.stack({
       answersMax: ANSWERS_MAX,
       icmpErrorsBurst: 10,
-      icmpErrorsPerSecond: 40,
+      icmpErrorsPerSecond: 25,
       udpReceiveBytes: 3000,
       reassemblyBytes: REASSEMBLY_BYTES,
       reassemblyDatagramsMax: 12,
       reassemblyTimeoutMs: REASSEMBLY_MS,
+      tcpSynBacklogMax: 40,
     });
     this.probe = new Probe(this.world.pool, { mtu: 1000 });
     this.stack.addLink(this.probe, '10.0.0.2/24');
@@ -93,6 +99,8 @@ export class Besieged {
     this.lazy = this.openLazy();
     this.ping = this.stack.echoSocket({ readable: (socket) => this.drain(socket) }, ECHO_ID);
     this.lazyPing = this.stack.echoSocket({}, LAZY_ECHO_ID);
+    this.stack.tcpListener({}).listen('0.0.0.0', TCP_PORT, { backlog: 2 });
+    this.opening = this.open();
   }
 
   /** Throws `count` frames at the stack, in batches of one to three hundred. */
@@ -194,6 +202,9 @@ export class Besieged {
       closedPort: 1000 + prng.below(100),
       connectedPort: CONNECTED_PORT,
       remotePort: REMOTE_PORT,
+      tcpPort: TCP_PORT,
+      tcpLocalPort: TCP_LOCAL_PORT,
+      tcpRemotePort: TCP_REMOTE_PORT,
       echoId: prng.chance(0.3) ? ECHO_ID : LAZY_ECHO_ID,
     };
     if (prng.chance(0.15)) return { name: 'good', frame: GOOD[prng.below(GOOD.length)](prng, target) };
@@ -268,8 +279,15 @@ export class Besieged {
       this.lazy.close();
       this.lazy = this.openLazy();
     }
+    if (this.opening.closed) this.opening = this.open();
     this.settle();
     for (const frame of this.probe.take()) this.check(frame);
+  }
+
+  private open(): TcpSocket {
+    const socket = this.stack.tcpSocket({});
+    socket.connect('10.0.0.1', TCP_REMOTE_PORT, { localPort: TCP_LOCAL_PORT });
+    return socket;
   }
 
   private trySend(): void {
@@ -344,6 +362,11 @@ export class Besieged {
       const pseudo = wire.pseudoHeaderSum(ADDRESS, destination, protocol, length);
       if (wire.udpLength(frame, header) !== length) this.breach('a wrong UDP length left');
       if (wire.fold(sum + pseudo) !== 0xffff) this.breach('a wrong UDP checksum left');
+      return;
+    }
+    if (protocol === wire.PROTO_TCP) {
+      const pseudo = wire.pseudoHeaderSum(ADDRESS, destination, protocol, length);
+      if (wire.fold(sum + pseudo) !== 0xffff) this.breach('a wrong TCP checksum left');
       return;
     }
     if (protocol !== wire.PROTO_ICMP) this.breach(`protocol ${protocol} left`);

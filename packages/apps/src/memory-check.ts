@@ -1,14 +1,17 @@
 // The same job without a TUN: two stacks on an in-memory wire, one answers, the other asks.
 
+import { randomBytes } from 'node:crypto';
 import { veth } from '@tunstack/links';
-import { Host } from '@tunstack/node';
+import { Host, TcpSocket } from '@tunstack/node';
 import type { CheckResult } from './self-check.ts';
 import { ECHO_PORT, Services } from './services.ts';
 
 const PINGS = 3;
 const LIMIT_MS = 2000;
+const TCP_BYTES = 1 << 20;
+const SAME = `sent ${TCP_BYTES} octets and got back the same`;
 
-/** Pings and echoes between two stacks; answers what came of it. */
+/** Pings, echoes by UDP and by TCP between two stacks; answers what came of it. */
 export async function memoryCheck(): Promise<CheckResult[]> {
   const host = new Host();
   const [answering, asking] = [host.stack(), host.stack()];
@@ -34,9 +37,20 @@ export async function memoryCheck(): Promise<CheckResult[]> {
       });
       socket.sendTo(new TextEncoder().encode('hello'), 0, 5, '10.9.0.2', ECHO_PORT);
     });
+    const socket = new TcpSocket(host, asking);
+    const data = randomBytes(TCP_BYTES);
+    const octets: Uint8Array[] = [];
+    const came = await collect(1, (got) => {
+      socket.on('data', (part: Uint8Array) => octets.push(part));
+      socket.on('error', (error) => got(error.message));
+      socket.on('end', () => got(Buffer.concat(octets).equals(data) ? SAME : 'other octets'));
+      socket.connect(ECHO_PORT, '10.9.0.2').end(data);
+    });
+    socket.destroy();
     return [
       { name: 'ping 10.9.0.2', ok: replies.length === PINGS, detail: `${replies.length}/${PINGS} replies` },
       { name: `udp 10.9.0.2 ${ECHO_PORT}`, ok: echoes.length === 1, detail: echoes.join() || 'no answer' },
+      { name: `tcp 10.9.0.2 ${ECHO_PORT}`, ok: came[0] === SAME, detail: came.join() || 'no answer' },
     ];
   } finally {
     services.close();

@@ -6,24 +6,29 @@ import { spawn } from 'node:child_process';
 export interface ToolResult {
   readonly code: number | null;
   readonly stdout: string;
+  /** The same, octet by octet. */
+  readonly output: Buffer;
   readonly stderr: string;
 }
 
 /** Runs the words, gives `input` on stdin, ends the tool after `limitMs`. Never throws. */
-export function runTool(words: readonly string[], input = '', limitMs = 10_000): Promise<ToolResult> {
+export function runTool(
+  words: readonly string[],
+  input: string | Uint8Array = '',
+  limitMs = 10_000,
+): Promise<ToolResult> {
   return new Promise((resolve) => {
     const [program, ...args] = words;
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-    let stdout = '';
+    const output: Buffer[] = [];
     let stderr = '';
     const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
     const end = (code: number | null): void => {
       clearTimeout(timer);
-      resolve({ code, stdout, stderr });
+      const all = Buffer.concat(output);
+      resolve({ code, stdout: all.toString(), output: all, stderr });
     };
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
+    child.stdout.on('data', (part: Buffer) => output.push(part));
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });

@@ -1,5 +1,6 @@
 // The self-check of `npm start`: the kernel's own tools talk to the stack, from inside its namespace.
 
+import { randomBytes } from 'node:crypto';
 import { formatIp4 } from '@tunstack/stack/wire';
 import { findTool } from '@tunstack/tun';
 import { runTool } from './run-tool.ts';
@@ -16,6 +17,7 @@ export interface CheckResult {
 }
 
 const WORDS = 'hello from the kernel';
+const TCP_BYTES = 1 << 20;
 
 /** A UDP client of the kernel's in a few lines, for a machine without nc. Prints what came back. */
 const NODE_CLIENT = `
@@ -25,10 +27,18 @@ socket.send(process.argv[2], Number(process.argv[3]), process.argv[1]);
 setTimeout(() => process.exit(1), 3000).unref();
 `;
 
-/** Pings the stack and echoes a UDP datagram, with `ping` and `nc` where they are installed. */
+/** A TCP client of the kernel's, where nc is not installed or cannot half-close: stdin goes there, what comes back to stdout. */
+const NODE_TCP_CLIENT = `
+const socket = require('node:net').connect(Number(process.argv[2]), process.argv[1]);
+process.stdin.pipe(socket).pipe(process.stdout);
+socket.on('error', (error) => { process.stderr.write(error.message); process.exit(1); });
+`;
+
+/** Pings the stack, echoes a UDP datagram and 1 MiB by TCP, with `ping` and `nc` where they are installed. */
 export async function selfCheck(session: TunSession): Promise<CheckResult[]> {
   const address = formatIp4(session.address.address);
-  return [await checkPing(session.enter, address), await checkUdp(session.enter, address)];
+  const { enter } = session;
+  return [await checkPing(enter, address), await checkUdp(enter, address), await checkTcp(enter, address)];
 }
 
 async function checkPing(enter: readonly string[], address: string): Promise<CheckResult> {
@@ -67,4 +77,30 @@ async function checkUdp(enter: readonly string[], address: string): Promise<Chec
   const ok = stdout === WORDS;
   const name = `${nc === undefined ? "node's dgram" : 'nc -u'} ${address} ${ECHO_PORT}`;
   return { name, ok, detail: ok ? `sent and got back '${WORDS}'` : `got '${stdout}' ${stderr}`.trim() };
+}
+
+async function checkTcp(enter: readonly string[], address: string): Promise<CheckResult> {
+  const nc = await halfClosingNc();
+  const client =
+    nc === undefined ? [process.execPath, '-e', NODE_TCP_CLIENT, address] : [nc, '-N', '-w', '5', address];
+  const data = randomBytes(TCP_BYTES);
+  const start = performance.now();
+  const { output, stderr } = await runTool([...enter, ...client, String(ECHO_PORT)], data);
+  const ms = Math.ceil(performance.now() - start);
+  const name = `${nc === undefined ? "node's net" : 'nc -N'} ${address} ${ECHO_PORT}`;
+  if (output.equals(data)) {
+    return { name, ok: true, detail: `sent ${TCP_BYTES} octets by TCP and got back the same in ${ms} ms` };
+  }
+  const at = output.findIndex((octet, i) => octet !== data[i]);
+  const difference = at < 0 ? '' : `, the first wrong one at ${at}`;
+  const detail = `got ${output.length} of ${TCP_BYTES} octets${difference} ${stderr}`;
+  return { name, ok: false, detail: detail.trim() };
+}
+
+/** OpenBSD's nc, which can end its sending and read on (-N); others cannot, or say so differently. */
+async function halfClosingNc(): Promise<string | undefined> {
+  const nc = findTool('nc');
+  if (nc === undefined) return undefined;
+  const { stdout, stderr } = await runTool([nc, '-h']);
+  return /^\s+-N\s/m.test(stdout + stderr) ? nc : undefined;
 }

@@ -1,13 +1,16 @@
-// The small UDP services: echo (RFC 862), discard (RFC 863), chargen (RFC 864), on the core's own socket.
+// The small services: echo (RFC 862), discard (RFC 863), chargen (RFC 864). By UDP here, on the core's own socket; by TCP
+// in tcp-services.ts.
 
 import type { Stack, UdpSocket } from '@tunstack/stack';
+import { CHARGEN_LINE, CHARGEN_LINES, chargenPattern } from './chargen.ts';
+import { type TcpServiceCounters, TcpServices } from './tcp-services.ts';
 
 export const ECHO_PORT = 7;
 export const DISCARD_PORT = 9;
 export const CHARGEN_PORT = 19;
 
 /** What the services did. Every datagram that came to one of their ports is in one of these. */
-export interface ServiceCounters {
+export interface UdpServiceCounters {
   echoed: number;
   discarded: number;
   generated: number;
@@ -17,18 +20,29 @@ export interface ServiceCounters {
   unanswered: number;
 }
 
+export type ServiceCounters = UdpServiceCounters & TcpServiceCounters;
+
 /** Source ports that answer by themselves: echo, discard, daytime, quotd, chargen, time. */
 const ANSWERING_PORTS: ReadonlySet<number> = new Set([7, 9, 13, 17, 19, 37]);
 
-/** RFC 864: 94 printing characters, each line starting one further. 0 to 512 octets go back per datagram. */
-const PATTERN_LINE = 72;
+/** RFC 864: 0 to 512 octets go back per datagram. */
 const PATTERN_MAX = 512;
 
-/** Binds the three ports on this address; `close` unbinds them. */
+/** Binds the three ports on this address, by UDP and by TCP; `close` unbinds them. */
 export class Services {
-  readonly counters: ServiceCounters = { echoed: 0, discarded: 0, generated: 0, refused: 0, unanswered: 0 };
+  private readonly udp: UdpServiceCounters = {
+    echoed: 0,
+    discarded: 0,
+    generated: 0,
+    refused: 0,
+    unanswered: 0,
+  };
+  private readonly tcp: TcpServices;
   private readonly sockets: UdpSocket[];
-  private readonly pattern: Uint8Array = chargenPattern();
+  /** All lines and the first few once more, so that any of them can start a datagram of 512 octets. */
+  private readonly pattern: Uint8Array = chargenPattern(
+    CHARGEN_LINES + Math.ceil(PATTERN_MAX / CHARGEN_LINE),
+  );
   private line = 0;
 
   constructor(stack: Stack, address = '0.0.0.0') {
@@ -42,47 +56,50 @@ export class Services {
       serve(DISCARD_PORT, (socket) => this.discard(socket)),
       serve(CHARGEN_PORT, (socket) => this.generate(socket)),
     ];
+    this.tcp = new TcpServices(stack, address, {
+      echo: ECHO_PORT,
+      discard: DISCARD_PORT,
+      chargen: CHARGEN_PORT,
+    });
+  }
+
+  get counters(): ServiceCounters {
+    return { ...this.udp, ...this.tcp.counters };
+  }
+
+  /** TCP connections that are open now. */
+  get connections(): number {
+    return this.tcp.connections;
   }
 
   close(): void {
     for (const socket of this.sockets) socket.close();
+    this.tcp.close();
   }
 
   private echo(socket: UdpSocket): void {
     for (let d = socket.receive(); d !== undefined; d = socket.receive()) {
-      if (ANSWERING_PORTS.has(d.port)) this.counters.refused++;
-      else if (socket.reply(d, d.bytes, d.offset, d.length)) this.counters.echoed++;
-      else this.counters.unanswered++;
+      if (ANSWERING_PORTS.has(d.port)) this.udp.refused++;
+      else if (socket.reply(d, d.bytes, d.offset, d.length)) this.udp.echoed++;
+      else this.udp.unanswered++;
     }
   }
 
   private discard(socket: UdpSocket): void {
-    for (let d = socket.receive(); d !== undefined; d = socket.receive()) this.counters.discarded++;
+    for (let d = socket.receive(); d !== undefined; d = socket.receive()) this.udp.discarded++;
   }
 
   private generate(socket: UdpSocket): void {
     for (let d = socket.receive(); d !== undefined; d = socket.receive()) {
       if (ANSWERING_PORTS.has(d.port)) {
-        this.counters.refused++;
+        this.udp.refused++;
         continue;
       }
-      const start = this.line * (PATTERN_LINE + 2);
+      const start = this.line * CHARGEN_LINE;
       const length = Math.min(PATTERN_MAX, this.pattern.length - start);
-      this.line = (this.line + 1) % 94;
-      if (socket.reply(d, this.pattern, start, length)) this.counters.generated++;
-      else this.counters.unanswered++;
+      this.line = (this.line + 1) % CHARGEN_LINES;
+      if (socket.reply(d, this.pattern, start, length)) this.udp.generated++;
+      else this.udp.unanswered++;
     }
   }
-}
-
-/** The 94 lines and the first few once more, so that any line can start a datagram of 512 octets. */
-function chargenPattern(): Uint8Array {
-  const lines = 94 + Math.ceil(PATTERN_MAX / (PATTERN_LINE + 2));
-  const pattern = new Uint8Array(lines * (PATTERN_LINE + 2));
-  for (let line = 0, o = 0; line < lines; line++) {
-    for (let i = 0; i < PATTERN_LINE; i++) pattern[o++] = 33 + ((line + i) % 94);
-    pattern[o++] = 13;
-    pattern[o++] = 10;
-  }
-  return pattern;
 }

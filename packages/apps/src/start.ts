@@ -28,7 +28,7 @@ const FLAGS: Flags = {
 
 const HELP: string = helpText(
   'npm start -- [flags]',
-  'Opens a TUN in a network namespace of its own, puts the stack on it, lets ping and nc try it, and serves.',
+  'Opens a TUN in a network namespace of its own, puts the stack on it, lets ping and nc (UDP, TCP) try it, and serves.',
   FLAGS,
   ['npm start', 'npm start -- --once'],
 );

@@ -1,5 +1,6 @@
-// tun-echo: a host on a TUN that answers ping, and UDP echo (7), discard (9) and chargen (19).
+// tun-echo: a host on a TUN that answers ping, and echo (7), discard (9) and chargen (19) by UDP and TCP.
 
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Stack } from '@tunstack/stack';
 import { formatIp4, formatPrefix } from '@tunstack/stack/wire';
 import { formatPreflight, preflight } from '@tunstack/tun';
@@ -26,8 +27,8 @@ const FLAGS: Flags = {
 
 const HELP: string = helpText(
   'tun-echo [flags]',
-  'Answers ping and UDP echo, discard and chargen on a TUN device, by a stack in TypeScript. Needs root, or user\n' +
-    'namespaces and a /dev/net/tun one may open; --doctor tells. Ctrl-C prints statistics and ends.',
+  'Answers ping, and echo, discard and chargen by UDP and TCP, on a TUN device, by a stack in TypeScript. Needs root,\n' +
+    'or user namespaces and a /dev/net/tun one may open; --doctor tells. Ctrl-C prints statistics and ends.',
   FLAGS,
   [
     'tun-echo',
@@ -76,6 +77,8 @@ export function main(args: readonly string[]): Promise<number> {
       logger.debug({ ending }, 'ending');
       const result = statistics(session.stack, services);
       services.close();
+      // Who is connected still hears a RST: one pump sends them.
+      await turn();
       if (given.on('json')) out.write(`${JSON.stringify(result)}\n`);
       else if (ending !== 'SIGTERM') out.write(formatStatistics(result));
       return ending === 'gone' ? EXIT_FAILED : EXIT_OK;
@@ -109,9 +112,10 @@ export function greeting(session: TunSession): string {
   const prefix = session.enter.length === 0 ? '' : `${session.enter.join(' ')} `;
   const lines = [
     `${formatPrefix(session.address)} on ${session.device.name}; the kernel is ${formatPrefix(session.hostAddress)}`,
-    'answers ping, and UDP echo (7), discard (9), chargen (19). From another shell:',
+    'answers ping, and echo (7), discard (9), chargen (19) by UDP and TCP. From another shell:',
     `  ${prefix}ping ${address}`,
     `  ${prefix}nc -u ${address} 7`,
+    `  ${prefix}nc -N ${address} 7`,
   ];
   if (name !== undefined) lines.push(`  ip netns exec ${name} ping ${address}`);
   lines.push('Ctrl-C prints statistics and ends.');

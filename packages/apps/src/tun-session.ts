@@ -9,6 +9,7 @@ import {
   type OpenedDevice,
   openDevice,
   TUN_F_CSUM,
+  TUN_F_TSO4,
   TunLink,
   unlinkNetns,
 } from '@tunstack/tun';
@@ -32,7 +33,10 @@ export const TUN_FLAGS: Flags = {
   },
   netns: { type: 'string', value: 'new|PATH|none', default: 'new', help: 'network namespace of the device' },
   mtu: { type: 'string', value: 'BYTES', default: '1500', help: 'MTU of the device' },
-  'vnet-hdr': { type: 'boolean', help: 'let the kernel leave checksums to us, and us to it (IFF_VNET_HDR)' },
+  'vnet-hdr': {
+    type: 'boolean',
+    help: 'leave checksums and segmentation to the kernel, and it to us (IFF_VNET_HDR)',
+  },
   write: { type: 'string', short: 'w', value: 'FILE', help: "capture as pcapng ('-': stdout)" },
 };
 
@@ -77,7 +81,8 @@ export class TunSession {
       address: given.text('host-address') ?? '',
       mtu: wholeFlag(given, 'mtu', 68, 65_535),
       vnetHdr,
-      offload: vnetHdr ? TUN_F_CSUM : 0,
+      // What the kernel may leave to us: checksums, and the cutting of what it sends into segments.
+      offload: vnetHdr ? TUN_F_CSUM | TUN_F_TSO4 : 0,
     });
     let tellGone: (text: string) => void = () => {};
     this.gone = new Promise((resolve) => {

@@ -2,17 +2,12 @@
 export { NodeClock } from './clock.ts';
 export { NodeEntropy } from './entropy.ts';
 export { Host, type HostOptions } from './host.ts';
-export {
-  type TcpDrop,
-  type TcpListenOptions,
-  TcpServer,
-  type TcpServerEvents,
-  type TcpServerOptions,
-} from './tcp-server.ts';
-export {
-  type TcpReadyState,
-  TcpSocket,
-  type TcpSocketConnectOptions,
-  type TcpSocketOptions,
-} from './tcp-socket.ts';
+export type {
+  TcpListenOptions,
+  TcpServerOptions,
+  TcpSocketConnectOptions,
+  TcpSocketOptions,
+} from './tcp-options.ts';
+export { type TcpDrop, TcpServer, type TcpServerEvents } from './tcp-server.ts';
+export { type TcpReadyState, TcpSocket } from './tcp-socket.ts';
 export { type AddressInfo, type RemoteInfo, UdpSocket, type UdpSocketEvents } from './udp-socket.ts';

@@ -1,4 +1,4 @@
-// Bad frames by class, seeded: what the CVEs of other stacks were made of, for IPv4, ICMP and UDP. Each generator makes
+// Bad frames by class, seeded: what the CVEs of other stacks were made of, for IPv4, ICMP, UDP and TCP. Each generator makes
 // one frame that a stack must survive: no exception, no hang, bounded memory, a counter, at most one answer.
 
 import type { Prng } from '@tunstack/stack/base';
@@ -15,6 +15,7 @@ import {
   some,
   type Target,
 } from './good-frames.ts';
+import { BAD_TCP_FRAMES, type BadTcpFrame } from './tcp-bad-frames.ts';
 
 /** An octet changed, the packet made longer or shorter. */
 function resized(frame: Uint8Array, length: number): Uint8Array {
@@ -280,9 +281,9 @@ const badUdp: FrameGenerator = (prng, target) => {
 
 // Other protocols, other sizes
 
-/** IP in IP, GRE, TCP and all other protocols. */
+/** IP in IP, GRE and all other protocols. */
 const otherProtocol: FrameGenerator = (prng, target) => {
-  const protocol = prng.chance(0.5) ? pick(prng, [4, 47, 41, 6, 50, 132]) : prng.below(256);
+  const protocol = prng.chance(0.5) ? pick(prng, [4, 47, 41, 50, 132]) : prng.below(256);
   const inner = GOOD_FRAMES.echoRequest(prng, target);
   return craftIpv4({ ...ends(target), protocol, payload: prng.chance(0.5) ? inner : some(prng, 800) });
 };
@@ -328,6 +329,7 @@ const mutation: FrameGenerator = (prng, target) => {
 
 /** The classes of bad frames. */
 export type BadFrame =
+  | BadTcpFrame
   | 'pingOfDeath'
   | 'teardrop'
   | 'fragmentFlood'
@@ -382,6 +384,7 @@ export const BAD_FRAMES: Readonly<Record<BadFrame, FrameGenerator>> = {
   anyIcmp,
   strayReply,
   badUdp,
+  ...BAD_TCP_FRAMES,
   otherProtocol,
   runt,
   ipv6,

@@ -1,7 +1,8 @@
 // Good frames by kind, seeded: what a stack serves, what interleaves with the bad, and what mutations start from.
 
 import type { Prng } from '@tunstack/stack/base';
-import { craftIcmpEcho, craftIcmpError, craftUdp } from '@tunstack/stack/craft';
+import { craftIcmpEcho, craftIcmpError, craftTcp, craftUdp } from '@tunstack/stack/craft';
+import type { TcpOption } from '@tunstack/stack/dissect';
 
 /** The stack under test, and what it has open: addresses as int32 words. */
 export interface Target {
@@ -16,6 +17,10 @@ export interface Target {
   /** A socket connected to the peer: its port and the peer's. */
   readonly connectedPort: number;
   readonly remotePort: number;
+  /** A TCP port that is listened on, and both ports of a connection to the peer that is being opened (SYN-SENT). */
+  readonly tcpPort: number;
+  readonly tcpLocalPort: number;
+  readonly tcpRemotePort: number;
   /** Identifier of an echo socket that waits for replies from the peer. */
   readonly echoId: number;
 }
@@ -48,7 +53,8 @@ export type GoodFrame =
   | 'udpFromConnectedPeer'
   | 'udpToClosedPort'
   | 'udpWithOptions'
-  | 'portUnreachable';
+  | 'portUnreachable'
+  | 'tcpSyn';
 
 /** Frames a stack serves: pings and their replies, datagrams to its sockets, true errors. */
 export const GOOD_FRAMES: Readonly<Record<GoodFrame, FrameGenerator>> = {
@@ -103,7 +109,23 @@ export const GOOD_FRAMES: Readonly<Record<GoodFrame, FrameGenerator>> = {
       source: target.peer,
       destination: target.address,
     }),
+  tcpSyn: (prng, target) =>
+    craftTcp({
+      ...ends(target),
+      // Few ports and numbers: the same SYN comes again, and another SYN of the same connection.
+      sourcePort: 3000 + prng.below(20),
+      destinationPort: target.tcpPort,
+      seq: prng.below(3) * 1000,
+      flags: ['SYN'],
+      options: SYN_OPTIONS.slice(0, prng.below(SYN_OPTIONS.length + 1)),
+    }),
 };
+
+const SYN_OPTIONS: readonly TcpOption[] = [
+  { option: 'mss', mss: 1460 },
+  { option: 'nop' },
+  { option: 'window-scale', shift: 7 },
+];
 
 /** A datagram that the connected socket of the target could have sent. */
 export function sentByConnected(prng: Prng, target: Target): Uint8Array {

@@ -78,6 +78,7 @@ export class IcmpEngine {
       case icmp.ICMP_REDIRECT:
         return this.drop(packet, R.ICMP_REDIRECT);
       default:
+        // MUST-55: source quench, too.
         return this.drop(packet, R.ICMP_UNANSWERED_TYPE);
     }
   }

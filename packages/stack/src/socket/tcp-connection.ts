@@ -101,7 +101,7 @@ export abstract class TcpConnection {
     if (this.tcb !== undefined) this.tcb.ttl = ttl;
   }
 
-  /** MUST-48, SHLD-21: the DiffServ field, 8 bits; the two of ECN are the stack's. */
+  /** MUST-48, SHLD-21, SHLD-22: the DiffServ field, 8 bits; the two of ECN are the stack's. */
   set tos(tos: number) {
     if (!(Number.isInteger(tos) && tos >= 0 && tos <= 255)) invalidArgument('tos', tos, '0 to 255');
     this.nextTos = tos & 0xfc;

@@ -1,7 +1,7 @@
 // A TCP listener of a stack: a passive open (RFC 9293 3.9.1.1) and the connections that come of it.
 
 import { EBADF, EINVAL } from '../contract/errno.ts';
-import { EVENT_CLOSED, type EventTarget } from '../contract/events.ts';
+import { EVENT_CLOSED, EVENT_READABLE, type EventTarget } from '../contract/events.ts';
 import { REJECT_RESET, REJECT_SILENTLY, REJECT_UNREACHABLE, type TcpEngine } from '../tcp/engine.ts';
 import { ANY_PORT, type HeldSyn, type Listener } from '../tcp/listener.ts';
 import { formatIp4 } from '../wire/address.ts';
@@ -92,6 +92,8 @@ export class TcpListener implements EventTarget {
   private readonly handler: TcpListenerHandler;
   private listener: Listener | undefined = undefined;
   private shut = false;
+  /** 0: the stack's. */
+  private nextTtl = 0;
 
   constructor(host: SocketHost, engine: TcpEngine, handler: TcpListenerHandler) {
     this.host = host;
@@ -124,6 +126,7 @@ export class TcpListener implements EventTarget {
       resolver.paths.release(path);
       throw new SocketError(made, 'listen', address, at);
     }
+    made.ttl = this.nextTtl;
     this.listener = made;
   }
 
@@ -143,6 +146,7 @@ export class TcpListener implements EventTarget {
   /** TTL of the connections to come, SYN,ACK included. */
   set ttl(ttl: number) {
     if (!(Number.isInteger(ttl) && ttl >= 1 && ttl <= 255)) invalidArgument('ttl', ttl, '1 to 255');
+    this.nextTtl = ttl;
     if (this.listener !== undefined) this.listener.ttl = ttl;
   }
 
@@ -167,6 +171,18 @@ export class TcpListener implements EventTarget {
       this.handler.closed?.(this);
       return;
     }
+    const waiting = listener.ready.size + listener.requests.size;
+    try {
+      this.hear(listener);
+    } catch (error) {
+      // A handler threw. Those who still wait are told of in the next pump, if it took one: see TcpSocket.
+      const left = listener.ready.size + listener.requests.size;
+      if (left > 0 && left < waiting) this.host.context.events.mark(this, EVENT_READABLE);
+      throw error;
+    }
+  }
+
+  private hear(listener: Listener): void {
     for (
       let held = listener.requests.shift();
       held !== undefined && !this.shut;

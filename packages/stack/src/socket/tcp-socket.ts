@@ -28,7 +28,7 @@ export interface TcpHandler {
   ended?(socket: TcpSocket): void;
   /** After a `send` that did not take all: there is room again. */
   writable?(socket: TcpSocket): void;
-  /** The network complains or the peer is silent; the connection goes on (RFC 9293 MUST-47; a socket may just not listen). */
+  /** The network complains or the peer is silent; the connection goes on (RFC 9293 MUST-47; SHLD-20: a socket may just not listen). */
   trouble?(socket: TcpSocket, error: SocketError | undefined): void;
   /** It ended by an error: ECONNRESET, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH ... `closed` follows. */
   error?(socket: TcpSocket, error: SocketError): void;
@@ -149,7 +149,7 @@ export class TcpSocket extends TcpConnection implements events.EventTarget {
     return taken >= 0;
   }
 
-  /** As `send`; the last octet taken is marked urgent. For protocols that have it already (SHLD-13: new ones should not). */
+  /** As `send`; the last octet taken is marked urgent. For protocols that have it already; RFC 9293 3.8.5 advises new ones against it. */
   sendUrgent(bytes: Uint8Array, offset = 0, length: number = bytes.length - offset): number {
     const taken = this.send(bytes, offset, length);
     if (taken > 0 && this.tcb !== undefined) sendUrgent(this.engine.connections, this.tcb);
@@ -221,10 +221,13 @@ export class TcpSocket extends TcpConnection implements events.EventTarget {
       return;
     }
     this.left = bits;
+    const { unread } = this.tcb;
     try {
       this.hear(this.tcb);
     } catch (error) {
-      // A handler threw. What was not told yet is told in the next pump.
+      // A handler threw. What was not told yet is told in the next pump; and what it left unread, if it has read something:
+      // one that throws at once would be called for ever.
+      if (this.tcb.unread > 0 && this.tcb.unread < unread) this.left |= events.EVENT_READABLE;
       if (this.left !== 0 && !this.shut) this.host.context.events.mark(this, this.left);
       throw error;
     }

@@ -119,7 +119,8 @@ export class Connections implements DirtyList {
     this.forget(tcb);
     tcb.sent.clear();
     tcb.sendBuffer.clear();
-    if (tcb.receiveClosed) this.discardReceived(tcb);
+    // What lies behind a hole, or behind a FIN, will never be read.
+    if (tcb.receiveClosed || tcb.unread === 0) this.discardReceived(tcb);
   }
 
   /** Gives back the text that nobody will read. */
@@ -200,7 +201,7 @@ export class Connections implements DirtyList {
     this.deadlines.set(key, deadlineOf(tcb, timer));
     tcb.sent.clear();
     tcb.sendBuffer.clear();
-    if (tcb.receiveClosed) this.discardReceived(tcb);
+    if (tcb.receiveClosed || tcb.unread === 0) this.discardReceived(tcb);
     this.forget(tcb);
   }
 

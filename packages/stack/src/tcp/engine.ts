@@ -180,7 +180,7 @@ export class TcpEngine {
   }
 
   /**
-   * An ICMP error quotes a segment of ours (RFC 5927: believed only when its sequence number is under way). False: nobody
+   * An ICMP error quotes a segment of ours, and goes to its connection (MUST-54; RFC 5927: believed only when its sequence number is under way). False: nobody
    * here could have sent it.
    */
   errorArrives(
@@ -252,11 +252,14 @@ export class TcpEngine {
   }
 
   private knownArrives(packet: Packet, tcb: Tcb): number {
-    if (tcb.state === TIME_WAIT && this.reopens(tcb)) return this.reopen(packet, tcb);
+    if (tcb.state === TIME_WAIT && this.reopens(packet, tcb)) return this.reopen(packet, tcb);
     return segmentArrives(this.connections, tcb, this.segment);
   }
 
-  /** The segment belongs to no connection: a listener's, or nobody's. */
+  /**
+   * The segment belongs to no connection: a listener's, or nobody's. MUST-57, MUST-63: what goes to a broadcast or a group,
+   * or comes from one or from our own address, IP has dropped.
+   */
   private strangerArrives(packet: Packet, issAfter: number | undefined): number {
     const { connections, segment } = this;
     if (segment.has(TCP_RST)) return closedArrives(segment);
@@ -270,13 +273,15 @@ export class TcpEngine {
     return openPassively(connections, this.isn, listener, path, segment, issAfter);
   }
 
-  /** MAY-2, RFC 6191: a SYN that cannot be an old one ends TIME-WAIT. */
-  private reopens(tcb: Tcb): boolean {
-    const { segment } = this;
+  /** MAY-2, SHLD-4 (RFC 6191): a SYN that cannot be an old one ends TIME-WAIT, if a listener takes it. */
+  private reopens(packet: Packet, tcb: Tcb): boolean {
+    const { segment, connections } = this;
     if (!segment.has(TCP_SYN) || segment.has(TCP_ACK) || segment.has(TCP_RST)) return false;
-    if (tcb.timestamps && segment.options.timestamps && after(segment.options.tsVal, tcb.tsRecent))
-      return true;
-    return after(segment.seq, tcb.rcvNxt);
+    const age = tcb.timestamps && segment.options.timestamps ? diff(segment.options.tsVal, tcb.tsRecent) : 0;
+    if (age < 0 || (age === 0 && !after(segment.seq, tcb.rcvNxt))) return false;
+    const local = this.arrivals.localPath(packet);
+    const listener = connections.listeners.find(local, this.anyPath, segment.localPort);
+    return listener !== undefined && listenArrives(listener, segment) < 0;
   }
 
   private reopen(packet: Packet, tcb: Tcb): number {

@@ -35,7 +35,8 @@ export class Listener {
   /** Held SYNs that were not shown to the application yet. */
   readonly requests: Fifo<HeldSyn>;
   closed = false;
-  ttl = 64;
+  /** 0: the stack's. */
+  ttl = 0;
   tos = 0;
 
   constructor(id: number, owner: EventTarget, path: Path, port: number, backlog: number, defer: boolean) {

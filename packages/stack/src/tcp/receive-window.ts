@@ -11,10 +11,16 @@ export function synWindow(tcb: Tcb): number {
   return Math.min(MAX_UNSCALED, tcb.rcvLimit);
 }
 
-/** The right edge that the room in the buffer allows. */
+/** The right edge that the room in the buffer allows. MAY-8: none, for as long as nobody reads. */
 function roomEdge(tcb: Tcb): number {
+  const edge = limitEdge(tcb);
+  return diff(edge, tcb.rcvNxt) > 0 ? edge : tcb.rcvNxt;
+}
+
+/** Where the buffer ends, whatever was told: what is unread may reach beyond by the grain of the window scale. */
+export function limitEdge(tcb: Tcb): number {
   const limit = Math.min(tcb.rcvLimit, MAX_UNSCALED << tcb.rcvScale);
-  return add(tcb.rcvNxt, Math.max(0, limit - tcb.unread));
+  return add(tcb.rcvNxt, limit - tcb.unread);
 }
 
 /** MUST-39: the edge moves by at least min(half the buffer, one segment), or not at all. */
@@ -25,6 +31,8 @@ export function nextEdge(tcb: Tcb): number {
 
 /** The application made so much room that the peer should hear of it without having asked. */
 export function updateIsWorth(tcb: Tcb): boolean {
+  // Nothing comes behind a FIN; and while nothing was read, what the window of our SYN could not say the next ACK says.
+  if (tcb.finReceived || tcb.rcvRead === add(tcb.irs, 1)) return false;
   const gain = diff(roomEdge(tcb), tcb.rcvAdv);
   if (gain <= 0) return false;
   // A shut window is opened as soon as it may be; an open one by two segments or half the buffer at a time.

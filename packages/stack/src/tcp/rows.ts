@@ -5,31 +5,35 @@ import { IndexPool, NONE } from '../base/index-pool.ts';
 import type { Options } from '../options.ts';
 import { initialRto } from './loss/rtt.ts';
 import { SYN_RECEIVED, setState, TIME_WAIT } from './state.ts';
+import { MSS_DEFAULT } from './synchronize.ts';
 import { type Tcb, TIMER_RETRANSMIT, TIMER_TIME_WAIT } from './tcb.ts';
 import { setDeadline } from './timers.ts';
 
 const ROW = 16;
 const PATH = 0;
 const PORTS = 1;
-/** state 0-3, sndScale 4-7, rcvScale 8-11, timestamps 12, sack 13, held 14, scaling 15, retries 16-23, ttl 24-31 */
+/** state 0-3, sndScale 4-7, rcvScale 8-11, timestamps 12, sack 13, held 14, scaling 15, retries 16-22, challenged 23, ttl 24-31 */
 const BITS = 2;
 const SND_NXT = 3;
 const RCV_NXT = 4;
 const RCV_ADV = 5;
+/** In SYN-RECEIVED it is RCV.NXT, and the place is that of the last challenge. */
 const LAST_ACK_SENT = 6;
 const TS_RECENT = 7;
 const TS_RECENT_S = 8;
 const TS_OFFSET = 9;
-/** peer's MSS 0-15, tos 16-23 */
+/** peer's MSS 0-15, tos 16-23, how often the SYN,ACK was sent again 24-31 */
 const MSS = 10;
 const SND_WND = 11;
 const LISTENER = 12;
+/** In TIME-WAIT nothing is under way, and the place is that of the last challenge. */
 const SENT_US = 13;
 /** Neighbours in the list of embryonic rows, oldest first. */
 const OLDER = 14;
 const NEWER = 15;
 
 const HELD = 1 << 14;
+const CHALLENGED = 1 << 23;
 
 /** The rows of one stack, and the embryonic ones among them in order of age. */
 export class Rows {
@@ -62,7 +66,8 @@ export class Rows {
       (tcb.sackPermitted ? 1 << 13 : 0) |
       (tcb.held ? HELD : 0) |
       (tcb.windowScaling ? 1 << 15 : 0) |
-      (Math.min(tcb.retries, 255) << 16) |
+      (Math.min(tcb.retries, 127) << 16) |
+      (tcb.challenged ? CHALLENGED : 0) |
       (tcb.ttl << 24);
     c[o + SND_NXT] = tcb.sndNxt;
     c[o + RCV_NXT] = tcb.rcvNxt;
@@ -71,10 +76,11 @@ export class Rows {
     c[o + TS_RECENT] = tcb.tsRecent;
     c[o + TS_RECENT_S] = tcb.tsRecentS;
     c[o + TS_OFFSET] = tcb.tsOffset;
-    c[o + MSS] = tcb.peerMss | (tcb.tos << 16);
+    c[o + MSS] = tcb.peerMss | (tcb.tos << 16) | (Math.min(tcb.sent.first?.retransmits ?? 0, 255) << 24);
     c[o + SND_WND] = tcb.sndWnd;
     c[o + LISTENER] = listener;
     c[o + SENT_US] = tcb.sent.first?.sentUs ?? 0;
+    c[o + (tcb.state === TIME_WAIT ? SENT_US : LAST_ACK_SENT)] = tcb.challengeMs;
     if (tcb.state === SYN_RECEIVED) this.enter(row);
     else this.timeWaiting++;
     return row;
@@ -108,16 +114,19 @@ export class Rows {
     tcb.sackPermitted = (bits & (1 << 13)) !== 0;
     tcb.held = (bits & HELD) !== 0;
     tcb.windowScaling = (bits & (1 << 15)) !== 0;
-    tcb.retries = (bits >> 16) & 255;
+    tcb.retries = (bits >> 16) & 127;
+    tcb.challenged = (bits & CHALLENGED) !== 0;
+    tcb.challengeMs = c[o + (tcb.state === TIME_WAIT ? SENT_US : LAST_ACK_SENT)];
     tcb.ttl = bits >>> 24;
     tcb.sndNxt = c[o + SND_NXT];
     tcb.rcvNxt = c[o + RCV_NXT];
     tcb.rcvAdv = c[o + RCV_ADV];
-    tcb.lastAckSent = c[o + LAST_ACK_SENT];
+    tcb.lastAckSent = tcb.state === TIME_WAIT ? c[o + LAST_ACK_SENT] : tcb.rcvNxt;
     tcb.tsRecent = c[o + TS_RECENT];
     tcb.tsRecentS = c[o + TS_RECENT_S];
     tcb.tsOffset = c[o + TS_OFFSET];
     tcb.peerMss = c[o + MSS] & 0xffff;
+    tcb.rcvMss = Math.min(MSS_DEFAULT, tcb.peerMss);
     tcb.tos = (c[o + MSS] >> 16) & 255;
     tcb.sndWnd = c[o + SND_WND];
     tcb.sndWndMax = tcb.sndWnd;
@@ -132,8 +141,9 @@ export class Rows {
       tcb.sndWl2 = tcb.iss;
       if (!tcb.held) {
         const range = tcb.sent.append(tcb.iss, tcb.sndNxt, c[o + SENT_US], nowMs);
-        range.retransmits = tcb.retries;
+        range.retransmits = c[o + MSS] >>> 24;
       }
+      tcb.synsLost = tcb.retries;
       tcb.rtoMs = Math.min(options.tcpRtoMaxMs, options.tcpRtoInitialMs * 2 ** tcb.retries);
       setDeadline(tcb, TIMER_RETRANSMIT, deadlineMs);
     } else {

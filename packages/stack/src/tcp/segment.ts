@@ -39,6 +39,8 @@ export class Segment {
   flags = 0;
   /** As it stands in the header: the window is unscaled until somebody knows better. */
   wnd = 0;
+  /** It came with a SYN (which may be cut off since): its window is not scaled (RFC 7323 2.2). */
+  unscaled = false;
   up = 0;
   /** Where the text starts in the packet's bytes, and its octets. */
   textAt = 0;
@@ -50,6 +52,8 @@ export class Segment {
   reason: number = R.TCP_OUT_OF_WINDOW;
   /** The packet went into a receive queue: it is no longer the engine's to release. */
   taken = false;
+  /** Its front was cut off: it repeats what we have. */
+  repeats = false;
 
   /** Sequence numbers it occupies: text, SYN and FIN. */
   get len(): number {
@@ -86,6 +90,7 @@ export class Segment {
     }
     this.packet = packet;
     this.taken = false;
+    this.repeats = false;
     this.remotePort = tcpSourcePort(b, o);
     this.localPort = tcpDestinationPort(b, o);
     this.seq = tcpSeq(b, o);
@@ -93,6 +98,7 @@ export class Segment {
     this.flags = tcpFlags(b, o);
     // MUST-1: sixteen bits, read unsigned.
     this.wnd = tcpWindow(b, o);
+    this.unscaled = this.has(TCP_SYN);
     this.up = tcpUrgent(b, o);
     this.textAt = o + header;
     this.textLength = length - header;

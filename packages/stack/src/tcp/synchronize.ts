@@ -9,7 +9,7 @@ import type { Tcb } from './tcb.ts';
 /** RFC 7323 2.3. */
 const SCALE_MAX = 14;
 /** MUST-15: what a peer that says nothing takes. */
-const MSS_DEFAULT = 536;
+export const MSS_DEFAULT = 536;
 const TCP_IP_HEADERS = 40;
 /** Octets of a timestamps option with its padding, in every segment once agreed. */
 export const TIMESTAMPS_OCTETS = 12;

@@ -88,6 +88,8 @@ export class Tcb implements Sender {
   /** Octets the send buffer may hold (SO_SNDBUF). */
   sendLimit = 0;
   wantsRoom = false;
+  /** A send found no chunk in the pool. */
+  starving = false;
   noDelay = false;
   /** Minshall's rule: end of the last segment sent that was smaller than `mss`. */
   sndSml = 0;
@@ -164,6 +166,8 @@ export class Tcb implements Sender {
   dupAcks = 0;
   /** Octets that duplicate ACKs say have left the network, although nobody knows which. */
   dupOctets = 0;
+  /** What was under way when the first of them came. */
+  dupFlight = 0;
   /** Octets delivered in all, modulo 2^32, and when last: for rates. */
   delivered = 0;
   deliveredUs = 0;
@@ -182,6 +186,9 @@ export class Tcb implements Sender {
   /** Retransmissions in a row without an answer; also of probes and keep-alives. */
   retries = 0;
   probes = 0;
+  /** Probes of this closed window, answered or not: their intervals grow; and since when they are sent. */
+  persistBackoff = 0;
+  persistSinceMs = 0;
   keepAlives = 0;
   keepAliveIdleMs = 0;
   keepAliveIntervalMs = 0;
@@ -204,8 +211,8 @@ export class Tcb implements Sender {
   resetPending = false;
   /** Our SYN (or SYN,ACK) goes once more, although no timer ran out. */
   resendSyn = false;
-  /** It had to be sent again (RFC 6298 5.7). */
-  synLost = false;
+  /** How often its timer ran out (RFC 6298 5.7). */
+  synsLost = 0;
   /** A SYN waits for its application to accept it: nothing is answered yet. */
   held = false;
 

@@ -344,6 +344,9 @@ export class TcpBench {
         if (accepted === undefined) return;
         this.socket = accepted;
         this.heard.push('accepted');
+        if (this.config.reads === false || accepted.unread === 0) return;
+        this.heard.push('readable');
+        this.readAll(accepted);
       },
     });
     this.listener.listen(US, OWN_PORT);

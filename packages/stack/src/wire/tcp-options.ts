@@ -59,7 +59,7 @@ export class TcpOptions {
 }
 
 /**
- * Reads the options in [o, end) of `b`, at any alignment (MUST-64). Unknown kinds are skipped by their length (MUST-6),
+ * Reads the options in [o, end) of `b`, EOL, NOP and MSS among them (MUST-4), at any alignment (MUST-64). Unknown kinds are skipped by their length (MUST-6),
  * a known kind with a length that is not its own is skipped, too; of an option that comes twice the last one counts,
  * as in Linux. False when a length was impossible (0, 1, past the end): what stood before it was read, what stands
  * behind it cannot be found. Each octet is looked at once, none outside of [o, end).
@@ -130,7 +130,7 @@ function readOption(b: Uint8Array, at: number, kind: number, size: number, into:
   }
 }
 
-// Each writer answers the offset behind what it wrote, aligned to words when it started aligned.
+// All that is written has its length but NOP (MUST-68). Each writer answers the offset behind what it wrote, aligned to words when it started aligned.
 
 export function writeMssOption(b: Uint8Array, o: number, mss: number): number {
   b[o] = TCP_OPTION_MSS;

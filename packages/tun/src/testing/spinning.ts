@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const WINDOWS = 5;
+const WINDOWS = 20;
 const WINDOW_MS = 60;
 
 /** True when the loop was busy for most of each of several windows: garbage collection and a loaded machine come and go. */

@@ -5,7 +5,7 @@ import { add, after, before, diff, earlier } from '../../base/int.ts';
 import { EVENT_RELEASED, EVENT_WRITABLE } from '../../contract/events.ts';
 import type { Connections } from '../connections.ts';
 import { recoveryAfterAck } from '../loss/fast-retransmit.ts';
-import { computedRto, takeRttSample } from '../loss/rtt.ts';
+import { takeRttSample } from '../loss/rtt.ts';
 import { echoedRttUs } from '../loss/timestamps.ts';
 import type { Segment } from '../segment.ts';
 import { RECOVERY_FAST, type Tcb, TIMER_RETRANSMIT } from '../tcb.ts';
@@ -22,10 +22,11 @@ export function acknowledge(c: Connections, tcb: Tcb, seg: Segment): void {
   tcb.delivered = add(tcb.delivered, acked);
   tcb.deliveredUs = nowUs;
   keepNear(tcb);
-  const rttUs = tcb.sent.sampled ? Math.max(1, diff(nowUs, tcb.sent.sampleUs)) : echoedRttUs(tcb, seg, nowMs);
+  const rttUs = tcb.sent.sampled
+    ? Math.max(1, diff(nowUs, tcb.sent.sampleUs))
+    : echoedRttUs(tcb, seg, nowMs, nowUs);
+  // MUST-18, Karn: a timeout that was backed off stays so until something is measured (RFC 6298 section 5, note).
   if (rttUs > 0) takeRttSample(tcb, rttUs, options);
-  // Something arrived: a timeout that was backed off is forgotten (as in Linux; RFC 6298 5 leaves it open).
-  else if (tcb.retries > 0) tcb.rtoMs = computedRto(tcb, options);
   tcb.retries = 0;
   tcb.softError = 0;
   releaseText(c, tcb);
@@ -51,7 +52,7 @@ export function updateSendWindow(c: Connections, tcb: Tcb, seg: Segment): void {
   if (before(seg.ack, tcb.sndUna)) return;
   const newer = before(tcb.sndWl1, seg.seq) || (tcb.sndWl1 === seg.seq && !after(tcb.sndWl2, seg.ack));
   if (!newer) return;
-  const wnd = seg.wnd << tcb.sndScale;
+  const wnd = seg.unscaled ? seg.wnd : seg.wnd << tcb.sndScale;
   tcb.sndWl1 = seg.seq;
   tcb.sndWl2 = seg.ack;
   // MUST-37: a peer that answers, if only to say that its window is shut, is alive.
@@ -78,7 +79,7 @@ function releaseText(c: Connections, tcb: Tcb): void {
 /** Marks that lie behind SND.UNA mean nothing, and must not wrap round to mean something. */
 function keepNear(tcb: Tcb): void {
   if (before(tcb.sndSml, tcb.sndUna)) tcb.sndSml = tcb.sndUna;
-  if (before(tcb.sndUp, tcb.sndUna)) {
+  if (!after(tcb.sndUp, tcb.sndUna)) {
     tcb.sndUp = tcb.sndUna;
     tcb.sndUrgent = false;
   }

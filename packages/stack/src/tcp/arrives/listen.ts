@@ -48,7 +48,7 @@ export function openPassively(
   }
   setState(tcb, LISTEN);
   tcb.listenerId = listener.id;
-  tcb.ttl = listener.ttl;
+  if (listener.ttl !== 0) tcb.ttl = listener.ttl;
   tcb.tos = listener.tos;
   const ports = (seg.localPort << 16) | seg.remotePort;
   chooseIss(tcb, issAfter ?? isn.isn(path.local, path.remote, ports, context.nowMs));

@@ -20,6 +20,11 @@ export function otherStates(c: Connections, tcb: Tcb, seg: Segment): number {
   if (verdict === CONTINUE && tcb.state !== CLOSED) verdict = synArrives(c, tcb, seg);
   if (verdict === CONTINUE && tcb.state !== CLOSED) verdict = ackArrives(c, tcb, seg);
   if (verdict !== CONTINUE || tcb.state === CLOSED) return verdict;
+  if (seg.repeats) {
+    // A duplicate in part: who repeats itself has not heard us.
+    tcb.ackNow = true;
+    c.markDirty(tcb);
+  }
   urgentArrives(c, tcb, seg);
   verdict = textArrives(c, tcb, seg);
   return verdict === CONTINUE ? finArrives(c, tcb, seg) : verdict;

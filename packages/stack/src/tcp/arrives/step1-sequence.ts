@@ -6,6 +6,7 @@
 //     >0        0     not acceptable
 //     >0       >0     RCV.NXT =< SEG.SEQ < RCV.NXT+RCV.WND  or  RCV.NXT =< SEG.SEQ+SEG.LEN-1 < RCV.NXT+RCV.WND
 
+import { NONE } from '../../base/index-pool.ts';
 import { add, diff } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';
 import { R } from '../../contract/reasons.ts';
@@ -16,6 +17,7 @@ import { CONTINUE, type Segment } from '../segment.ts';
 import { SYN_RECEIVED, TIME_WAIT } from '../state.ts';
 import { type Tcb, TIMER_TIME_WAIT } from '../tcb.ts';
 import { mayAnswer } from './challenge.ts';
+import { oweDuplicate } from './step7-text.ts';
 
 export function checkSequence(c: Connections, tcb: Tcb, seg: Segment): number {
   const { context } = c;
@@ -29,13 +31,23 @@ export function checkSequence(c: Connections, tcb: Tcb, seg: Segment): number {
     }
   }
   if (tcb.state === SYN_RECEIVED && seg.has(TCP_SYN) && seg.seq === tcb.irs && !reset) {
-    return sameSyn(c, tcb, seg);
+    if (!seg.has(TCP_ACK)) return sameSyn(c, tcb, seg);
+    // The SYN,ACK of a simultaneous open (3.5, figure 8), whose SYN we have: the rest of it counts.
+    if (tcb.listenerId === NONE || seg.len > 1) seg.cutFront(1);
+  }
+  if (tcb.held && seg.has(TCP_SYN) && !seg.has(TCP_ACK) && !reset) {
+    // Its peer has begun anew; what waits for an application must not answer. The next SYN is another request.
+    c.finish(tcb, 0);
+    return seg.drop(R.TCP_SYN_RECEIVED_SYN);
   }
   const { rcvWnd } = tcb;
   const from = diff(seg.seq, tcb.rcvNxt);
   const { len } = seg;
-  if (!isAcceptable(from, len, rcvWnd)) {
-    if (reset) return seg.drop(R.TCP_OUT_OF_WINDOW);
+  // RFC 5961 3.2: a RST is judged by its own place, not by that of text behind it (MUST-66: at a zero window, too).
+  if (reset) return isAcceptable(from, 0, rcvWnd) || from === 0 ? CONTINUE : seg.drop(R.TCP_OUT_OF_WINDOW);
+  // Linux, BSD: who has filled our window, and lost it all, acknowledges from its right edge.
+  const atEdge = len === 0 && from === rcvWnd;
+  if (!isAcceptable(from, len, rcvWnd) && !atEdge) {
     // MUST-66: even at a zero window ACK, URG and RST count.
     if (rcvWnd !== 0 || from !== 0) return answerUnacceptable(c, tcb, seg, R.TCP_OUT_OF_WINDOW);
     context.stats.counters[C.TcpExtTCPZeroWindowDrop]++;
@@ -44,16 +56,13 @@ export function checkSequence(c: Connections, tcb: Tcb, seg: Segment): number {
     c.markDirty(tcb);
     return CONTINUE;
   }
-  // "tailored segments": what we have, and what does not fit, is cut off; not of a RST, whose place is its proof.
-  if (reset) return CONTINUE;
+  // "tailored segments": what we have, and what does not fit, is cut off.
   updateTsRecent(tcb, seg, context.uptimeS);
   // A SYN inside the window keeps its number: step four answers it.
   if (seg.has(TCP_SYN)) return CONTINUE;
   if (from < 0) {
     seg.cutFront(-from);
-    // A duplicate in part: who repeats itself has not heard us.
-    tcb.ackNow = true;
-    c.markDirty(tcb);
+    seg.repeats = true;
   }
   const beyond = diff(seg.end, add(tcb.rcvNxt, rcvWnd));
   if (beyond > 0) seg.cutBack(beyond);
@@ -76,19 +85,15 @@ function answerUnacceptable(c: Connections, tcb: Tcb, seg: Segment, reason: numb
   // What carries nothing may be the answer to an answer of ours (RFC 5961 section 5, Linux tcp_invalid_ratelimit).
   const silent = seg.textLength === 0 && !seg.has(TCP_FIN);
   if (silent && !mayAnswer(c, tcb)) return seg.drop(reason);
-  return seg.dropAck(reason);
+  if (silent || tcb.state === SYN_RECEIVED) return seg.dropAck(reason);
+  // Each is a duplicate ACK that its sender may count, however many come in one batch.
+  oweDuplicate(tcb);
+  c.markDirty(tcb);
+  return seg.drop(reason);
 }
 
-/**
- * The SYN that made this record, once more. With an acknowledgment it is the SYN,ACK of a simultaneous open (3.5, figure
- * 8), whose SYN we have: the rest of it counts. Without, our answer was lost, and goes again.
- */
+/** The SYN that made this record, once more: our answer was lost, and goes again. */
 function sameSyn(c: Connections, tcb: Tcb, seg: Segment): number {
-  if (seg.has(TCP_ACK)) {
-    updateTsRecent(tcb, seg, c.context.uptimeS);
-    seg.cutFront(1);
-    return CONTINUE;
-  }
   if (!tcb.held) tcb.resendSyn = true;
   c.markDirty(tcb);
   return seg.drop(R.TCP_SYN_AGAIN);

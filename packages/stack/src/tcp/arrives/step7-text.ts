@@ -128,11 +128,12 @@ function bufferOf(c: Connections, tcb: Tcb): ReceiveBuffer {
   return tcb.receiveBuffer;
 }
 
-/** One per segment; to a peer that hears SACK blocks the first three, then one per batch. */
-function oweDuplicate(tcb: Tcb): void {
+/** MAY-13: one per segment; to a peer that hears SACK blocks the first three, then one per batch. */
+export function oweDuplicate(tcb: Tcb): void {
   const owed = tcb.acksOwed?.length ?? 0;
   if (tcb.sackPermitted && tcb.outOfOrderAcks >= DUPLICATES_THAT_COUNT && owed > 0) return;
-  tcb.outOfOrderAcks++;
+  // What acknowledges text that was not acknowledged before is no duplicate to the peer (RFC 5681 section 2).
+  if (!after(tcb.rcvNxt, tcb.acksOwed?.at(-1) ?? tcb.lastAckSent)) tcb.outOfOrderAcks++;
   owe(tcb, tcb.rcvNxt);
 }
 

@@ -27,6 +27,11 @@ export function finArrives(c: Connections, tcb: Tcb, seg: Segment): number {
     }
   }
   if (tcb.finPending && tcb.finSeq === tcb.rcvNxt && mayReceive(tcb.state)) streamEnds(c, tcb);
+  else if (seg.has(TCP_FIN) && seg.textLength <= 0) {
+    // RFC 5681 4.2: out of order, it is answered at once. With text it was.
+    tcb.ackNow = true;
+    c.markDirty(tcb);
+  }
   return CONTINUE;
 }
 
@@ -42,6 +47,9 @@ function again(c: Connections, tcb: Tcb): number {
 
 /** RCV.NXT reached the FIN: it is acknowledged, and the application hears of the end once it has read all. */
 function streamEnds(c: Connections, tcb: Tcb): void {
+  // MUST-58: the text before it may have filled a gap, whose ACK is owed: it says all, and no second follows.
+  const owed = tcb.acksOwed;
+  if (owed !== undefined && owed.at(-1) === tcb.rcvNxt) owed[owed.length - 1] = add(tcb.rcvNxt, 1);
   tcb.rcvNxt = add(tcb.rcvNxt, 1);
   tcb.finPending = false;
   tcb.finReceived = true;

@@ -65,7 +65,7 @@ export function establish(c: Connections, tcb: Tcb): void {
   tcb.retries = 0;
   updateMss(tcb);
   // RFC 6298 5.7: after a SYN that was lost nobody knows the path.
-  if (tcb.srttUs === 0) tcb.rtoMs = Math.max(options.tcpRtoInitialMs, tcb.synLost ? 3000 : 0);
+  if (tcb.srttUs === 0) tcb.rtoMs = Math.max(options.tcpRtoInitialMs, tcb.synsLost > 0 ? 3000 : 0);
   tcb.quickAcks = options.tcpQuickAcks;
   tcb.tuneUs = c.context.nowUs;
   tcb.lastReceivedMs = nowMs;

@@ -64,6 +64,8 @@ export class SentRanges {
   sampleUs = 0;
   sampleDelivered = 0;
   sampleDeliveredUs = 0;
+  /** When the first of the ranges it took out that was sent again left last; only where none was `sampled`. */
+  resentUs = 0;
   private readonly pool: RangePool;
 
   constructor(pool: RangePool) {
@@ -100,7 +102,10 @@ export class SentRanges {
     for (let range = this.first; range !== undefined && before(range.seq, una); range = this.first) {
       if (after(range.end, una)) this.cut(range, una);
       if (range.lost) this.lostOctets -= range.length;
-      if (range.retransmits > 0) ambiguous = true;
+      if (range.retransmits > 0 && !ambiguous) {
+        ambiguous = true;
+        this.resentUs = range.sentUs;
+      }
       this.sampleUs = range.sentUs;
       this.sampleDelivered = range.delivered;
       this.sampleDeliveredUs = range.deliveredUs;

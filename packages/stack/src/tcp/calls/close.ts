@@ -54,8 +54,8 @@ export function closeBoth(c: Connections, tcb: Tcb): void {
     abort(c, tcb, 0);
     return;
   }
+  // The owner stays: buffers that it gave by reference are still to be given back.
   tcb.receiveClosed = true;
-  tcb.owner = undefined;
   closeSending(c, tcb);
   if (tcb.state === FIN_WAIT_2) enterFinWait2(c, tcb);
 }

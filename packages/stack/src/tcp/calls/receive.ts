@@ -33,6 +33,14 @@ export function show(tcb: Tcb, text: Text): number {
   return text.length;
 }
 
+/** After a read: the peer may hear of the room; and of a connection that is over, what lies behind a hole (or a FIN) goes at last. */
+function afterRead(c: Connections, tcb: Tcb, n: number): void {
+  if (tcb.rcvUrgent && diff(tcb.rcvRead, tcb.rcvUp) >= 0) tcb.rcvUrgent = false;
+  tuneReceiveLimit(tcb, n, c.context);
+  if (tcb.id >= 0 && updateIsWorth(tcb)) c.markDirty(tcb);
+  if (tcb.id < 0 && tcb.unread === 0) c.discardReceived(tcb);
+}
+
 /** The first `n` unread octets were read. */
 export function consume(c: Connections, tcb: Tcb, n: number): void {
   let rest = n;
@@ -44,9 +52,7 @@ export function consume(c: Connections, tcb: Tcb, n: number): void {
     rest -= part;
   }
   c.receiveOctets -= n;
-  if (tcb.rcvUrgent && diff(tcb.rcvRead, tcb.rcvUp) >= 0) tcb.rcvUrgent = false;
-  tuneReceiveLimit(tcb, n, c.context);
-  if (tcb.id >= 0 && updateIsWorth(tcb)) c.markDirty(tcb);
+  afterRead(c, tcb, n);
 }
 
 /** Takes up to `n` octets off the first fresh packet. */
@@ -73,9 +79,7 @@ export function give(c: Connections, tcb: Tcb, text: Text): Uint8Array | undefin
       // The buffer has moved on already: the rest of the book-keeping follows.
       tcb.rcvRead = add(tcb.rcvRead, memory.length);
       c.receiveOctets -= memory.length;
-      if (tcb.rcvUrgent && diff(tcb.rcvRead, tcb.rcvUp) >= 0) tcb.rcvUrgent = false;
-      tuneReceiveLimit(tcb, memory.length, c.context);
-      if (tcb.id >= 0 && updateIsWorth(tcb)) c.markDirty(tcb);
+      afterRead(c, tcb, memory.length);
       return memory;
     }
   }

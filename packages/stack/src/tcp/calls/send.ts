@@ -5,7 +5,7 @@ import { EAGAIN, ENOTCONN, EPIPE } from '../../contract/errno.ts';
 import { EVENT_RELEASED } from '../../contract/events.ts';
 import type { Connections } from '../connections.ts';
 import { CLOSED, maySend } from '../state.ts';
-import type { Tcb } from '../tcb.ts';
+import { type Tcb, TIMER_DELAYED_ACK } from '../tcb.ts';
 
 /** Copies octets to the send buffer. How many it took; or EAGAIN (EVENT_WRITABLE follows), EPIPE, ENOTCONN. */
 export function send(c: Connections, tcb: Tcb, bytes: Uint8Array, offset: number, length: number): number {
@@ -18,7 +18,10 @@ export function send(c: Connections, tcb: Tcb, bytes: Uint8Array, offset: number
   }
   const taken = length === 0 ? 0 : tcb.sendBuffer.append(bytes, offset, Math.min(length, room));
   if (taken < length) tcb.wantsRoom = true;
-  if (taken === 0 && length > 0) return EAGAIN;
+  if (taken === 0 && length > 0) {
+    starve(c, tcb);
+    return EAGAIN;
+  }
   c.markDirty(tcb);
   return taken;
 }
@@ -34,6 +37,7 @@ export function sendOwned(c: Connections, tcb: Tcb, bytes: Uint8Array, released:
   // A buffer is taken whole or not at all: a queue that has room for one octet takes it.
   if (tcb.sendBuffer.length >= tcb.sendLimit || !tcb.sendBuffer.appendOwned(bytes, released)) {
     tcb.wantsRoom = true;
+    if (tcb.sendBuffer.length < tcb.sendLimit) starve(c, tcb);
     return EAGAIN;
   }
   if (tcb.sendBuffer.freed.length > 0) c.notify(tcb, EVENT_RELEASED);
@@ -46,6 +50,12 @@ export function sendUrgent(c: Connections, tcb: Tcb): void {
   tcb.sndUp = add(tcb.sndEnd, 0);
   tcb.sndUrgent = true;
   c.markDirty(tcb);
+}
+
+/** All chunks are out. No acknowledgment of its own may ever tell this connection that one came back: time does. */
+function starve(c: Connections, tcb: Tcb): void {
+  tcb.starving = true;
+  c.arm(tcb, TIMER_DELAYED_ACK, add(c.context.nowMs, c.context.options.tcpDelayedAckMs));
 }
 
 function mayQueue(tcb: Tcb): number {

@@ -1,4 +1,4 @@
-// The congestion controller contract: how much may be on its way. What is resent is decided elsewhere (loss/).
+// The congestion controller contract (MAY-18: others than NewReno may follow): how much may be on its way. What is resent is decided elsewhere (loss/).
 // A controller sees numbers, never octets; it is called inside the core, keeps nothing of a sample and calls no verb.
 
 /** What one acknowledgment taught. One record per engine, reused. Octets and microseconds. */

@@ -13,15 +13,16 @@ const DUP_THRESHOLD = 3;
 export function duplicateAck(tcb: Tcb): boolean {
   if (tcb.recovery === RECOVERY_LOSS) return false;
   tcb.dupAcks++;
+  if (tcb.dupAcks === 1) tcb.dupFlight = tcb.outstanding;
   // RFC 3042 (limited transmit), and RFC 6582 step 4: one segment left, one may go.
   tcb.dupOctets = Math.min(tcb.dupOctets + tcb.mss, Math.max(0, tcb.outstanding - tcb.mss));
   if (tcb.recovery === RECOVERY_FAST || tcb.dupAcks < DUP_THRESHOLD) return false;
   // RFC 6582 3.2 step 2: duplicates of what was resent before do not begin another recovery.
   if (!after(tcb.sndUna, tcb.recover)) return false;
-  const inFlight = tcb.outstanding;
   tcb.recovery = RECOVERY_FAST;
   tcb.recover = tcb.sndNxt;
-  tcb.controller?.lost(inFlight);
+  // RFC 5681 3.2 step 2: what limited transmit added since the first duplicate MUST NOT be counted.
+  tcb.controller?.lost(tcb.dupFlight);
   loseFirst(tcb);
   return true;
 }

@@ -28,10 +28,15 @@ export function updateTsRecent(tcb: Tcb, seg: Segment, uptimeS: number): void {
   tcb.tsRecentS = uptimeS;
 }
 
-/** 4.1: the round trip that an echoed timestamp shows, microseconds, or 0: it echoes nothing we sent lately. */
-export function echoedRttUs(tcb: Tcb, seg: Segment, nowMs: number): number {
+/**
+ * 4.1: the round trip that an echoed timestamp shows, microseconds, or 0: it echoes nothing we sent lately. For octets that
+ * were sent again it counts only from then on: a peer that had them already echoes what came first, and to take the
+ * timeout between the two for a round trip would double the next one (Karn, RFC 6298 section 3).
+ */
+export function echoedRttUs(tcb: Tcb, seg: Segment, nowMs: number, nowUs: number): number {
   if (!tcb.timestamps || !seg.options.timestamps || seg.options.tsEcr === 0) return 0;
   const ms = diff(tsVal(tcb, nowMs), seg.options.tsEcr);
-  // An echo from the future, or of long ago, is none of ours.
-  return ms < 0 || ms > 600_000 ? 0 : Math.max(1, ms) * 1000;
+  // An echo from the future, or of long ago, is none of ours. The clock of timestamps resolves one millisecond.
+  if (ms < 0 || ms > 600_000 || ms * 1000 > diff(nowUs, tcb.sent.resentUs) + 1000) return 0;
+  return Math.max(1, ms) * 1000;
 }

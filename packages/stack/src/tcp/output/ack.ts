@@ -26,7 +26,7 @@ export function ackSent(c: Connections, tcb: Tcb): void {
   tcb.ackNow = false;
   tcb.segmentsUnacked = 0;
   tcb.lastAckSent = tcb.rcvNxt;
-  c.disarm(tcb, TIMER_DELAYED_ACK);
+  if (!tcb.starving) c.disarm(tcb, TIMER_DELAYED_ACK);
 }
 
 /**

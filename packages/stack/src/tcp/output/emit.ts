@@ -41,7 +41,7 @@ export class Emitter {
     this.ip = ip;
   }
 
-  /** The SYN of `tcb`, or its SYN,ACK. TAKEN or FULL. */
+  /** The SYN of `tcb`, or its SYN,ACK: with MSS, always, and nothing else has it (MUST-14, MUST-65, SHLD-5, MAY-3). TAKEN or FULL. */
   syn(tcb: Tcb): number {
     const { options, nowMs } = this.c.context;
     const packet = this.c.context.pool.allocate(0, HEADROOM);
@@ -185,6 +185,7 @@ export class Emitter {
     const o = packet.head;
     tcp.writeTcp(packet.bytes, o, tcb.localPort, tcb.remotePort, seq, ack, header, flags, window, 0, urgent);
     const { length } = packet;
+    // MUST-2: of the pseudo-header here, of the rest by the device, or by who must do without.
     const pseudo = fold(path.addressSum + PROTO_TCP + length);
     packet.bytes[o + tcp.TCP_CHECKSUM_AT] = pseudo >> 8;
     packet.bytes[o + tcp.TCP_CHECKSUM_AT + 1] = pseudo;

@@ -122,11 +122,17 @@ export class TcpOutput {
     const owed = tcb.acksOwed;
     if (owed === undefined || owed.length === 0) return DONE;
     let sent = 0;
-    while (sent < owed.length && this.emitter.duplicateAck(tcb, owed[sent]) === TAKEN) sent++;
+    while (sent < owed.length && this.owedAck(tcb, owed[sent]) === TAKEN) sent++;
     const all = sent === owed.length;
     if (sent > 0 && owed[sent - 1] === tcb.rcvNxt) ackSent(this.c, tcb);
     tcb.acksOwed = all ? undefined : owed.slice(sent);
     return all ? DONE : this.blocked(tcb);
+  }
+
+  /** MUST-58: news is told with the window as it is now, or a second ACK would have to; a duplicate with the old one. */
+  private owedAck(tcb: Tcb, ack: number): number {
+    const news = ack === tcb.rcvNxt && after(ack, tcb.lastAckSent);
+    return news ? this.emitter.ack(tcb, ack) : this.emitter.duplicateAck(tcb, ack);
   }
 
   /** What was lost goes again before anything new, as the congestion window lets it (RFC 5681 3.2, RFC 6298 5.4). */
@@ -190,7 +196,8 @@ export class TcpOutput {
       tcb.pushSmall = false;
       length = nextTextLength(tcb, largest);
     }
-    tcb.appLimited = length !== HELD_BY_CWND;
+    // What is lost and not sent again yet waits for the window, too.
+    tcb.appLimited = length !== HELD_BY_CWND && tcb.sent.lostOctets === 0;
     if (length === SEND_NOTHING && tcb.finQueued && tcb.sndNxt === tcb.sndEnd) {
       if (this.quota-- <= 0) return MORE;
       if (tcb.outstanding < tcb.sndWnd) {
@@ -207,6 +214,8 @@ export class TcpOutput {
   private prepare(tcb: Tcb): void {
     if (tcb.controller === undefined) {
       tcb.controller = this.newController(tcb.mss);
+      // RFC 6928 section 2: a SYN lost more than once is a sign of congestion.
+      if (tcb.synsLost > 1) tcb.controller.timedOut(0, true);
       return;
     }
     const idleMs = diff(this.c.context.nowMs, tcb.lastSentMs);
@@ -277,7 +286,8 @@ export class TcpOutput {
   private largest(tcb: Tcb): number {
     const { route } = tcb.path;
     const { mss } = tcb;
-    if (route === undefined || (route.face.link.features & FEATURE_TSO4) === 0) return mss;
+    // MUST-62: a device would give each segment that it cuts the urgent pointer of the first.
+    if (route === undefined || (route.face.link.features & FEATURE_TSO4) === 0 || tcb.sndUrgent) return mss;
     return Math.max(mss, SUPER_OCTETS - (SUPER_OCTETS % mss));
   }
 

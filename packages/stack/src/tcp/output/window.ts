@@ -1,7 +1,7 @@
 // The window field: RFC 9293 3.1, 3.8.6; RFC 7323 2.2. The only place that turns windows into sixteen bits.
 
 import { add, diff } from '../../base/int.ts';
-import { nextEdge, synWindow } from '../receive-window.ts';
+import { limitEdge, nextEdge, synWindow } from '../receive-window.ts';
 import type { Tcb } from '../tcb.ts';
 
 const MAX_UNSCALED = 65_535;
@@ -24,8 +24,12 @@ export function windowFieldAt(tcb: Tcb, ack: number): number {
 function fieldFor(tcb: Tcb, ack: number, edge: number): number {
   const { rcvScale } = tcb;
   let field = Math.min(MAX_UNSCALED, diff(edge, ack) >>> rcvScale);
-  // SHLD-14: what scaling cuts off must not move the edge to the left.
-  if (field << rcvScale < diff(tcb.rcvAdv, ack) && field < MAX_UNSCALED) field++;
+  // SHLD-14: what scaling cuts off must not move the edge to the left. But an edge that is rounded up with every ACK of a
+  // small segment would run away from a reader that pauses: an eighth beyond the buffer it seems to shrink, by no more than
+  // RFC 7323 2.4 allows for. What the peer was told before is taken all the same.
+  const up = add(ack, (field + 1) << rcvScale);
+  const fits = diff(up, limitEdge(tcb)) <= Math.max(tcb.rcvLimit >> 3, 1 << rcvScale);
+  if (field << rcvScale < diff(tcb.rcvAdv, ack) && field < MAX_UNSCALED && fits) field++;
   const told = add(ack, field << rcvScale);
   if (diff(told, tcb.rcvAdv) > 0) tcb.rcvAdv = told;
   return field;

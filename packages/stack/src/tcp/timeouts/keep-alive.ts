@@ -1,4 +1,4 @@
-// Keep-alive: RFC 9293 3.8.4. Off unless asked for (MUST-24, MUST-25); two hours by default (MUST-28).
+// Keep-alive: RFC 9293 3.8.4 (MAY-5). Off unless asked for (MUST-24, MUST-25); two hours by default (MUST-28).
 
 import { add, diff } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';

@@ -6,10 +6,17 @@ import { ETIMEDOUT } from '../../contract/errno.ts';
 import type { Connections } from '../connections.ts';
 import { PROBE_EMPTY, type Tcb, TIMER_PERSIST } from '../tcb.ts';
 
-/** SHLD-29, SHLD-30: first after one RTO, then ever later. */
+/** SHLD-29: the first probe comes after one RTO. */
 export function startPersist(c: Connections, tcb: Tcb): void {
+  tcb.persistBackoff = 0;
+  tcb.persistSinceMs = c.context.nowMs;
+  armPersist(c, tcb);
+}
+
+/** SHLD-30: the next ones ever later, answered or not. */
+function armPersist(c: Connections, tcb: Tcb): void {
   const { options, nowMs } = c.context;
-  const wait = Math.min(options.tcpRtoMaxMs, tcb.rtoMs * 2 ** Math.min(tcb.probes, 16));
+  const wait = Math.min(options.tcpRtoMaxMs, tcb.rtoMs * 2 ** Math.min(tcb.persistBackoff, 16));
   c.arm(tcb, TIMER_PERSIST, add(nowMs, wait));
 }
 
@@ -23,15 +30,17 @@ export function persistFires(c: Connections, tcb: Tcb): void {
     return;
   }
   // MUST-37: as long as the peer answers (`probes` goes back to 0) this goes on for ever.
-  const silent = tcb.userTimeoutMs > 0 && diff(nowMs, tcb.lastReceivedMs) >= tcb.userTimeoutMs;
+  const silentMs = Math.min(diff(nowMs, tcb.lastReceivedMs), diff(nowMs, tcb.persistSinceMs));
+  const silent = tcb.userTimeoutMs > 0 && silentMs >= tcb.userTimeoutMs;
   if (silent || tcb.probes >= options.tcpRetries) {
     stats.counters[C.TcpExtTCPAbortOnTimeout]++;
     c.finish(tcb, ETIMEDOUT);
     return;
   }
   tcb.probes++;
+  tcb.persistBackoff++;
   tcb.probe = PROBE_EMPTY;
   stats.counters[C.TcpExtTCPWinProbe]++;
-  startPersist(c, tcb);
+  armPersist(c, tcb);
   c.markDirty(tcb);
 }

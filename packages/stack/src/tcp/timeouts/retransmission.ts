@@ -24,7 +24,7 @@ export function retransmissionFires(c: Connections, tcb: Tcb): void {
   tcb.retries++;
   // RFC 6298 5.5 and 5.6
   backOff(tcb, options);
-  if (tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED) tcb.synLost = true;
+  if (tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED) tcb.synsLost++;
   const inFlight = tcb.outstanding;
   endRecovery(tcb);
   tcb.recovery = RECOVERY_LOSS;

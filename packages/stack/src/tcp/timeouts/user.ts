@@ -5,7 +5,7 @@ import { C } from '../../contract/counters.ts';
 import { ETIMEDOUT } from '../../contract/errno.ts';
 import { EVENT_TROUBLE } from '../../contract/events.ts';
 import type { Connections } from '../connections.ts';
-import { SYN_RECEIVED, SYN_SENT } from '../state.ts';
+import { isSynchronized, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
 
 /**
@@ -31,7 +31,8 @@ function isOver(c: Connections, tcb: Tcb): boolean {
   const { first } = tcb.sent;
   if (tcb.userTimeoutMs > 0) {
     // SHLD-17: a peer that answers, but has shut its window, is not silent.
-    const since = tcb.sndWnd === 0 ? tcb.lastReceivedMs : (first?.firstSentMs ?? nowMs);
+    const shut = tcb.sndWnd === 0 && isSynchronized(tcb.state);
+    const since = shut ? tcb.lastReceivedMs : (first?.firstSentMs ?? nowMs);
     return diff(nowMs, since) >= tcb.userTimeoutMs;
   }
   if (tcb.state === SYN_SENT) return tcb.retries >= options.tcpSynRetries;
