@@ -36,6 +36,17 @@ const COMMANDS: Readonly<Record<string, () => Promise<void>>> = {
   'npm run check': byCi,
   'npx --no-install tun-echo --doctor': () => succeeds('npx', '--no-install', 'tun-echo', '--doctor'),
   'npx --no-install tun-ping -c 3': () => succeeds('npx', '--no-install', 'tun-ping', '-c', '3'),
+  'npx --no-install tun-ping --tap tap0 -c 3': () =>
+    succeeds('npx', '--no-install', 'tun-ping', '--tap', 'tap0', '-c', '3'),
+  'npx --no-install tun-echo --tap tap0 --mac 02:00:00:00:00:02': async () => {
+    const flags = ['--tap', 'tap0', '--mac', '02:00:00:00:00:02'];
+    const echo = new Running([node, join(root, 'packages/apps/bin/tun-echo.js'), ...flags]);
+    const [, enter] = await echo.until(/^ {2}(nsenter .*)ping 10\.9\.0\.2$/m);
+    await echo.until(/^10\.9\.0\.2\/24 on tap0, station 02:00:00:00:00:02; .*Ctrl-C prints/s);
+    const { stdout } = await run([...enter.trim().split(' '), 'ping', '-c', '1', '-W', '2', '10.9.0.2']);
+    expect(stdout).toContain('1 received');
+    expect(await echo.stop('SIGINT')).toBe(0);
+  },
   'npx --no-install tun-echo -w echo.pcapng': async () => {
     const echo = new Running([node, join(root, 'packages/apps/bin/tun-echo.js'), '-w', '/dev/null']);
     await echo.until(/Ctrl-C prints/);

@@ -1,11 +1,12 @@
-// The programs: help, bad input, tun-ping, the doctor, npm start's self-check, signals. Each documented flag is used.
+// The programs: help, bad input, tun-ping, the doctor, npm start's self-check, signals, TAPs. Each documented flag is used.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { requireTun } from '@tunstack/tun/testing';
+import { findTool } from '@tunstack/tun';
+import { requireRoot, requireTun } from '@tunstack/tun/testing';
 import { afterAll, describe, expect, test } from 'vitest';
-import { bin, Running, run, startEcho, stopEcho, tool } from '../support/namespace.ts';
+import { bin, type Echo, Running, run, startEcho, stopEcho, tool } from '../support/namespace.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunstack-programs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -20,6 +21,14 @@ const program = (
 const KERNEL_CLIENT = `
 const socket = require('node:net').connect(7, '10.9.0.2', () => console.log('connected'));
 socket.on('error', (error) => console.log(error.code));
+`;
+
+/** Reads what chargen sends, and ends its own side only when something came: who ends at once may get nothing. */
+const CHARGEN_CLIENT = `
+const socket = require('node:net').connect({ port: 19, host: '10.9.0.2', allowHalfOpen: true });
+let text = '';
+socket.on('data', (part) => { text += part; socket.end(); });
+socket.on('end', () => process.stdout.write(text));
 `;
 
 describe('bad input gets one clear line with the remedy', () => {
@@ -70,6 +79,26 @@ describe('bad input gets one clear line with the remedy', () => {
     ['an interval that is none', 'tun-ping', ['-i', 'often'], 2, /--interval takes a number/],
     ['a data size that is none', 'tun-ping', ['-s', '-1'], 2, /--?s|size/],
     ["the host's own network", 'start', ['--netns', 'none'], 2, /stays out of the host's network/],
+    ['a macvtap, which is there', 'start', ['--tap', '/dev/tap7'], 2, /stays out of the host's network/],
+    ['two devices', 'tun-echo', ['--tun', 'a', '--tap', 'b'], 2, /--tun and --tap name one device each/],
+    ['a node that is no TAP', 'tun-ping', ['--tap', '/dev/net/tun'], 2, /as tap0, .*as \/dev\/tap7/],
+    ['a station on a TUN', 'tun-echo', ['--mac', '02:00:00:00:00:02'], 2, /give --tap/],
+    ['a station that is a group', 'tun-echo', ['--tap', '--mac', '03:00:00:00:00:02'], 2, /--mac takes/],
+    ['nobody to ping', 'tun-ping', ['--host-address', 'none', '--tap', 'tap0'], 2, /give ADDRESS/],
+    [
+      'a kernel behind a macvtap',
+      'tun-echo',
+      ['--tap', '/dev/tap7', '--host-address', '10.9.0.1/24'],
+      2,
+      /no kernel is behind a macvtap.*--gateway/,
+    ],
+    [
+      'a macvtap that is not there',
+      'tun-echo',
+      ['--tap', '/dev/tap2147483647'],
+      1,
+      /\/dev\/tap2147483647: ENOENT.*type macvtap/,
+    ],
   ])('%s', async (_, name, args, code, line) => {
     const result = await program(name, ...args);
     expect(result.stderr).toMatch(line);
@@ -83,6 +112,8 @@ describe('bad input gets one clear line with the remedy', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const flag of [
       '--tun NAME',
+      '--tap',
+      '--mac MAC',
       '--address',
       '--host-address',
       '--gateway',
@@ -160,7 +191,7 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     const text = 'around the world '.repeat(60_000);
     expect((await run([...nc, '7'], 20_000, text)).stdout === text).toBe(true);
     expect((await run([...nc, '9'], 20_000, text)).stdout).toBe('');
-    const chargen = await run([...nc, '19'], 20_000, 'x');
+    const chargen = await run([...echo.enter, process.execPath, '-e', CHARGEN_CLIENT], 20_000);
     expect(chargen.stdout).toMatch(/^!"#\$%&'\(\)/);
     const { services, nstat } = await stopEcho(echo);
     expect(services).toMatchObject({
@@ -261,5 +292,175 @@ describe.skipIf(requireTun())('the programs on a TUN', () => {
     const { stdout } = await run([tool('tshark'), '-r', file]);
     expect(stdout.match(/Echo \(ping\) request/g)).toHaveLength(2);
     expect(stdout.match(/Echo \(ping\) reply/g)).toHaveLength(2);
+  });
+});
+
+/** Two namespaces, `near` and `far`, that end with the test; `sh` runs lines in one of them. */
+async function inNamespaces(
+  body: (near: string, far: string, sh: (netns: string, lines: string) => Promise<string>) => Promise<void>,
+): Promise<void> {
+  const [near, far] = ['n', 'f'].map((letter) => `tst${letter}${process.pid % 100_000}`);
+  const sh = async (netns: string, lines: string): Promise<string> => {
+    const { code, stdout, stderr } = await run(['ip', 'netns', 'exec', netns, 'sh', '-ec', lines]);
+    if (code !== 0) throw new Error(`${lines}\n${stdout}${stderr}`);
+    return stdout;
+  };
+  for (const name of [near, far]) await run(['ip', 'netns', 'add', name]);
+  try {
+    await body(near, far, sh);
+  } finally {
+    for (const name of [near, far]) await run(['ip', 'netns', 'delete', name]);
+  }
+}
+
+/** What `tun-echo --json` says first. */
+const greetingOf = (echo: Echo): { mac?: string; hostMac?: string } =>
+  JSON.parse(echo.program.stdout.split('\n')[0]) as { mac?: string; hostMac?: string };
+
+const MAC = '02:00:00:00:00:02';
+const PINGS = ['-q', '-c', '3', '-i', '0.2', '-W', '2'];
+
+describe.skipIf(requireTun())('the programs on a TAP', () => {
+  test.each([
+    ['a name', ['--tap', 'tap3']],
+    ['no name', ['--tap']],
+    ['a vnet header', ['--vnet-hdr', '--mac', MAC, '--tap']],
+  ])("npm start's job checks itself there, and is the kernel's neighbour: %s", async (_, flags) => {
+    const { code, stdout, stderr } = await program('start', '--once', ...flags);
+    const mac =
+      /^10\.9\.0\.2\/24 on tap\d, station ((?:[0-9a-f]{2}:){5}[0-9a-f]{2});/.exec(stdout)?.[1] ?? '';
+    expect(mac === MAC).toBe(flags.includes('--mac'));
+    expect(stdout).toMatch(/ok {3}ping -c 3 10\.9\.0\.2: 3 packets transmitted, 3 received/);
+    expect(stdout).toMatch(/ok {3}(nc -u|node's dgram) 10\.9\.0\.2 7/);
+    expect(stdout).toMatch(/10\.9\.0\.2 7: sent 1048576 octets by TCP and got back the same/);
+    expect(stdout).toMatch(new RegExp(`ok {3}ip neigh show 10\\.9\\.0\\.2: .* lladdr ${mac} REACHABLE`));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  test('tun-echo says medium, stations and MTU; the kernel knows the same', async () => {
+    const echo = await startEcho('--tap', 'tap5', '--mac', MAC.toUpperCase(), '--mtu', '9000');
+    const { hostMac, ...greeting } = greetingOf(echo);
+    expect(greeting).toMatchObject({ device: 'tap5', medium: 'ethernet', mac: MAC, mtu: 9000 });
+    expect((await run([...echo.enter, 'ip', '-o', 'link', 'show', 'tap5'])).stdout).toMatch(
+      new RegExp(`mtu 9000 .*link/ether ${hostMac}`),
+    );
+    const large = ['-M', 'do', '-s', '8972'];
+    const { stdout } = await run([...echo.enter, tool('ping'), ...PINGS, ...large, '10.9.0.2']);
+    expect(stdout).toContain('3 received');
+    expect((await run([...echo.enter, 'ip', 'neigh', 'show', '10.9.0.2'])).stdout).toContain(
+      `lladdr ${MAC} REACHABLE`,
+    );
+    expect((await stopEcho(echo)).nstat.IcmpOutEchoReps).toBe(3);
+  });
+
+  test('on a TUN there is neither station', async () => {
+    const echo = await startEcho();
+    const greeting = greetingOf(echo);
+    expect(greeting).toMatchObject({ device: 'tun0', medium: 'ip', hostAddress: '10.9.0.1/24' });
+    expect(Object.keys(greeting)).not.toContain('mac');
+    expect(Object.keys(greeting)).not.toContain('hostMac');
+    await stopEcho(echo);
+  });
+
+  test('tun-ping finds the kernel by ARP, and a capture of it is one of Ethernet', async () => {
+    const file = join(folder, 'tap.pcapng');
+    const { code, stdout } = await program('tun-ping', '--tap', 'tap0', '-c', '3', '-i', '0.05', '-w', file);
+    expect(stdout).toContain('3 packets transmitted, 3 received, 0% packet loss');
+    expect(code).toBe(0);
+    const shown = (await run([tool('tshark'), '-r', file])).stdout;
+    expect(shown).toMatch(/ARP .*Who has 10\.9\.0\.1\? Tell 10\.9\.0\.2/);
+    expect(shown.match(/Echo \(ping\) reply/g)).toHaveLength(3);
+  });
+
+  test("the kernel's own station address is not ours to take", async () => {
+    await inNamespaces(async (near, _far, sh) => {
+      await sh(near, `ip tuntap add dev tap0 mode tap; ip link set tap0 address ${MAC}`);
+      const { code, stderr } = await program('tun-echo', '--netns', near, '--tap', 'tap0', '--mac', MAC);
+      expect(stderr).toMatch(/^tun-echo: --mac: .*is the kernel's on this device\n$/);
+      expect(code).toBe(2);
+    });
+  });
+
+  test('as a port of a bridge: who is behind it pings us; address, MTU and device are left as they were', async () => {
+    await inNamespaces(async (near, far, sh) => {
+      await sh(near, 'ip tuntap add dev tap0 mode tap; ip link add br0 type bridge; ip link set br0 up');
+      await sh(near, `ip link add v0 type veth peer name v1 netns ${far}`);
+      await sh(near, 'for i in tap0 v0; do ip link set $i mtu 1400 master br0; ip link set $i up; done');
+      await sh(far, 'ip link set v1 mtu 1400 up; ip address add 10.9.0.1/24 dev v1');
+      const flags = ['--netns', near, '--tap', 'tap0', '--host-address', 'none'];
+      const echo = await startEcho(...flags, '--gateway', '10.9.0.1');
+      expect(greetingOf(echo)).toMatchObject({ device: 'tap0', medium: 'ethernet', mtu: 1400 });
+      expect(await sh(far, `ping ${PINGS.join(' ')} 10.9.0.2`)).toContain('3 received');
+      expect(await sh(far, 'ip neigh show 10.9.0.2')).toContain(`lladdr ${greetingOf(echo).mac} REACHABLE`);
+      await stopEcho(echo);
+      expect(await sh(near, 'ip -o address show dev tap0')).not.toContain('10.9.0');
+      expect(await sh(near, 'ip -o -d link show tap0')).toMatch(/mtu 1400 .*tun type tap .*persist on/);
+    });
+  });
+
+  test.skipIf(requireRoot())('the owner of a TAP that was set up for him needs no capability', async () => {
+    const setup = [
+      'ip tuntap add dev own0 mode tap user 0; ip tuntap add dev own1 mode tap user 65533',
+      'for i in own0 own1; do ip link set $i mtu 1400 up; done; ip address add 10.9.0.1/24 dev own0',
+      'exec setpriv --inh-caps=-all --bounding-set=-all --no-new-privs "$@"',
+    ].join('\n');
+    const ping = (name: string): ReturnType<typeof run> => {
+      const ours = [process.execPath, bin('tun-ping'), '--netns', 'none', '--tap', name];
+      const flags = ['-c', '2', '-i', '0.05', '--host-address', 'none', '10.9.0.1'];
+      return run([tool('unshare'), '--net', 'sh', '-ec', setup, 'sh', ...ours, ...flags]);
+    };
+    const { code, stdout, stderr } = await ping('own0');
+    expect(stdout, stderr).toContain('2 packets transmitted, 2 received');
+    expect(code).toBe(0);
+    expect((await ping('own1')).stderr).toMatch(/own1: EPERM.*ip tuntap add dev own1 mode tap/);
+  });
+
+  test("a macvtap: its station is ours, and the other end of its lower device's wire talks to us", async (context) => {
+    await inNamespaces(async (near, far, sh) => {
+      await sh(near, `ip link add v0 type veth peer name v1 netns ${far}; ip link set v0 up`);
+      await sh(far, 'ip link set v1 up; ip address add 10.9.0.1/24 dev v1');
+      const made = await run([
+        'ip',
+        '-n',
+        near,
+        'link',
+        'add',
+        'link',
+        'v0',
+        'name',
+        'mvt0',
+        'type',
+        'macvtap',
+      ]);
+      if (made.code !== 0) context.skip('this kernel has no macvtap');
+      const shown = await sh(near, 'ip -o link show mvt0');
+      const mac = /link\/ether (\S+)/.exec(shown)?.[1];
+      const node = `/dev/tap${Number.parseInt(shown, 10)}`;
+      const echo = await startEcho('--netns', near, '--tap', node);
+      expect(greetingOf(echo)).toMatchObject({ device: 'mvt0', medium: 'ethernet', mac, hostMac: mac });
+      expect(await sh(far, `ping ${PINGS.join(' ')} 10.9.0.2`)).toContain('3 received');
+      expect(await sh(far, 'ip neigh show 10.9.0.2')).toContain(`lladdr ${mac} REACHABLE`);
+      const text = 'by a macvtap '.repeat(50_000);
+      const nc = ['ip', 'netns', 'exec', far, tool('nc'), '-N', '-w', '5', '10.9.0.2', '7'];
+      expect((await run(nc, 20_000, text)).stdout === text).toBe(true);
+      await stopEcho(echo);
+      const other = await program('tun-echo', '--netns', near, '--tap', node, '--mac', MAC);
+      expect(other.stderr).toMatch(/^tun-echo: --mac: a macvtap has its own: ip link set mvt0 address 02:/);
+      expect(other.code).toBe(2);
+    });
+  });
+
+  test('another station that says it has our address is told in the log', async (context) => {
+    const arping = findTool('arping');
+    if (arping === undefined) context.skip('arping is not installed (apt install iputils-arping)');
+    const echo = await startEcho('--tap', 'tap0');
+    // The kernel may claim what is one of its own addresses, on whatever device.
+    await run([...echo.enter, 'ip', 'address', 'add', '10.9.0.2/32', 'dev', 'lo']);
+    await run([...echo.enter, arping ?? '', '-U', '-c', '1', '-w', '2', '-I', 'tap0', '10.9.0.2']);
+    const { hostMac } = greetingOf(echo);
+    await echo.program.until(
+      new RegExp(`"type":"conflict".*another station, ${hostMac}, says that it is 10\\.9\\.0\\.2`),
+    );
+    await stopEcho(echo);
   });
 });

@@ -15,6 +15,8 @@ export interface Flag {
   /** What `--help` calls its value. */
   readonly value?: string;
   readonly default?: string;
+  /** Its value when none follows it. Only where no word may follow that is no flag. */
+  readonly bare?: string;
   readonly help: string;
 }
 
@@ -46,7 +48,11 @@ export function readFlags(args: readonly string[], flags: Flags, words: number):
     ]),
   );
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const { values, positionals } = parseArgs({
+      args: withBareValues(args, flags),
+      options,
+      allowPositionals: true,
+    });
     if (positionals.length > words) throw new Error(`'${positionals[words]}' is one word too many`);
     return {
       text: (name) => (values[name] as string | undefined) ?? flags[name].default,
@@ -59,11 +65,21 @@ export function readFlags(args: readonly string[], flags: Flags, words: number):
   }
 }
 
+/** Writes out the values that are understood: `--tap` at the end, or in front of another flag, is `--tap=tap%d`. */
+function withBareValues(args: readonly string[], flags: Flags): string[] {
+  return args.map((word, i) => {
+    const bare = word.startsWith('--') ? flags[word.slice(2)]?.bare : undefined;
+    const followed = i + 1 < args.length && !args[i + 1].startsWith('-');
+    return bare === undefined || followed ? word : `${word}=${bare}`;
+  });
+}
+
 /** The text of `--help`. */
 export function helpText(usage: string, about: string, flags: Flags, examples: readonly string[]): string {
   const rows = Object.entries(flags).map(([name, flag]) => {
     const short = flag.short === undefined ? '    ' : `-${flag.short}, `;
-    const value = flag.type === 'string' ? ` ${flag.value ?? 'VALUE'}` : '';
+    const word = flag.bare === undefined ? (flag.value ?? 'VALUE') : `[${flag.value ?? 'VALUE'}]`;
+    const value = flag.type === 'string' ? ` ${word}` : '';
     const fallback = flag.default === undefined ? '' : ` (default ${flag.default})`;
     return `  ${`${short}--${name}${value}`.padEnd(28)} ${flag.help}${fallback}`;
   });

@@ -34,11 +34,20 @@ process.stdin.pipe(socket).pipe(process.stdout);
 socket.on('error', (error) => { process.stderr.write(error.message); process.exit(1); });
 `;
 
-/** Pings the stack, echoes a UDP datagram and 1 MiB by TCP, with `ping` and `nc` where they are installed. */
+/**
+ * Pings the stack, echoes a UDP datagram and 1 MiB by TCP, with `ping` and `nc` where they are installed; on a TAP looks up
+ * whom the kernel takes for its neighbour.
+ */
 export async function selfCheck(session: TunSession): Promise<CheckResult[]> {
   const address = formatIp4(session.address.address);
-  const { enter } = session;
-  return [await checkPing(enter, address), await checkUdp(enter, address), await checkTcp(enter, address)];
+  const { enter, mac } = session;
+  const results = [
+    await checkPing(enter, address),
+    await checkUdp(enter, address),
+    await checkTcp(enter, address),
+  ];
+  if (mac !== undefined) results.push(await checkNeighbor(enter, address, mac));
+  return results;
 }
 
 async function checkPing(enter: readonly string[], address: string): Promise<CheckResult> {
@@ -95,6 +104,18 @@ async function checkTcp(enter: readonly string[], address: string): Promise<Chec
   const difference = at < 0 ? '' : `, the first wrong one at ${at}`;
   const detail = `got ${output.length} of ${TCP_BYTES} octets${difference} ${stderr}`;
   return { name, ok: false, detail: detail.trim() };
+}
+
+/** The kernel asked for our station address by ARP, and was confirmed in what it heard. */
+async function checkNeighbor(enter: readonly string[], address: string, mac: string): Promise<CheckResult> {
+  const name = `ip neigh show ${address}`;
+  const ip = findTool('ip');
+  if (ip === undefined) {
+    return { name, ok: true, skipped: true, detail: 'not installed (apt install iproute2)' };
+  }
+  const { stdout, stderr } = await runTool([...enter, ip, 'neigh', 'show', address]);
+  const ok = new RegExp(` lladdr ${mac} .*REACHABLE`).test(stdout);
+  return { name, ok, detail: (stdout + stderr).trim() || 'no such neighbour' };
 }
 
 /** OpenBSD's nc, which can end its sending and read on (-N); others cannot, or say so differently. */

@@ -18,19 +18,20 @@ import { type CheckResult, selfCheck } from './self-check.ts';
 import { Services } from './services.ts';
 import { untilEnding } from './signals.ts';
 import { formatStatistics, greeting, statistics } from './tun-echo.ts';
-import { TUN_FLAGS, TunSession } from './tun-session.ts';
+import { netnsFlag, TUN_FLAGS, TunSession } from './tun-session.ts';
 
 const FLAGS: Flags = {
   once: { type: 'boolean', help: 'end after the self-check, with 0 or 1' },
   ...TUN_FLAGS,
+  tap: { ...TUN_FLAGS.tap, bare: 'tap%d' },
   ...COMMON_FLAGS,
 };
 
 const HELP: string = helpText(
   'npm start -- [flags]',
-  'Opens a TUN in a network namespace of its own, puts the stack on it, lets ping and nc (UDP, TCP) try it, and serves.',
+  'Opens a TUN (--tap: a TAP) in a network namespace of its own, puts the stack on it, lets ping and nc (UDP, TCP) try it, and serves.',
   FLAGS,
-  ['npm start', 'npm start -- --once'],
+  ['npm start', 'npm start -- --once', 'npm start -- --tap'],
 );
 
 /** Runs the job; answers the exit code. */
@@ -41,7 +42,7 @@ export function main(args: readonly string[]): Promise<number> {
       process.stdout.write(HELP);
       return EXIT_OK;
     }
-    if (given.text('netns') === 'none') {
+    if (netnsFlag(given) === 'none') {
       throw new UsageError("npm start stays out of the host's network; for --netns none run tun-echo itself");
     }
     const verdict = preflight();

@@ -1,4 +1,4 @@
-// tun-echo: a host on a TUN that answers ping, and echo (7), discard (9) and chargen (19) by UDP and TCP.
+// tun-echo: a host on a TUN or TAP that answers ping, and echo (7), discard (9) and chargen (19) by UDP and TCP.
 
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Stack } from '@tunstack/stack';
@@ -21,19 +21,22 @@ import { TUN_FLAGS, TunSession } from './tun-session.ts';
 
 const FLAGS: Flags = {
   ...TUN_FLAGS,
+  tap: { ...TUN_FLAGS.tap, bare: 'tap%d' },
   doctor: { type: 'boolean', help: 'tell what is missing to run this, and the remedy' },
   ...COMMON_FLAGS,
 };
 
 const HELP: string = helpText(
   'tun-echo [flags]',
-  'Answers ping, and echo, discard and chargen by UDP and TCP, on a TUN device, by a stack in TypeScript. Needs root,\n' +
+  'Answers ping, and echo, discard and chargen by UDP and TCP, on a TUN or TAP, by a stack in TypeScript. Needs root,\n' +
     'or user namespaces and a /dev/net/tun one may open; --doctor tells. Ctrl-C prints statistics and ends.',
   FLAGS,
   [
     'tun-echo',
     'tun-echo --address 192.0.2.2/24 --host-address 192.0.2.1/24 -w echo.pcapng',
     'tun-echo --netns /run/netns/lab --tun tun7',
+    'tun-echo --netns none --tap tap0 --host-address none --address 192.0.2.2/24 --gateway 192.0.2.1',
+    'tun-echo --tap /dev/tap7 --address 192.0.2.2/24 --gateway 192.0.2.1',
   ],
 );
 
@@ -97,8 +100,11 @@ function doctor(json: boolean): number {
 function greetingFields(session: TunSession): Record<string, unknown> {
   return {
     device: session.device.name,
+    medium: session.device.mode === 'tap' ? 'ethernet' : 'ip',
+    mac: session.mac,
+    hostMac: session.device.hwaddr,
     address: formatPrefix(session.address),
-    hostAddress: formatPrefix(session.hostAddress),
+    hostAddress: session.hostAddress && formatPrefix(session.hostAddress),
     mtu: session.device.mtu,
     enter: session.enter,
     netns: session.nameNetns('tun-echo'),
@@ -111,7 +117,7 @@ export function greeting(session: TunSession): string {
   const name = session.nameNetns('tun-echo');
   const prefix = session.enter.length === 0 ? '' : `${session.enter.join(' ')} `;
   const lines = [
-    `${formatPrefix(session.address)} on ${session.device.name}; the kernel is ${formatPrefix(session.hostAddress)}`,
+    whereabouts(session),
     'answers ping, and echo (7), discard (9), chargen (19) by UDP and TCP. From another shell:',
     `  ${prefix}ping ${address}`,
     `  ${prefix}nc -u ${address} 7`,
@@ -120,6 +126,13 @@ export function greeting(session: TunSession): string {
   if (name !== undefined) lines.push(`  ip netns exec ${name} ping ${address}`);
   lines.push('Ctrl-C prints statistics and ends.');
   return `${lines.join('\n')}\n`;
+}
+
+/** `10.9.0.2/24 on tap0, station 02:...; the kernel is 10.9.0.1/24`, as far as that is so. */
+function whereabouts({ address, device, hostAddress, mac }: TunSession): string {
+  const station = mac === undefined ? '' : `, station ${mac}`;
+  const kernel = hostAddress === undefined ? '' : `; the kernel is ${formatPrefix(hostAddress)}`;
+  return `${formatPrefix(address)} on ${device.name}${station}${kernel}`;
 }
 
 /** nstat's two columns, then the reasons of drops. */

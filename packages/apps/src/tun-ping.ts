@@ -1,4 +1,4 @@
-// tun-ping: pings somebody from a stack of ours on a TUN, and prints what `ping` prints.
+// tun-ping: pings somebody from a stack of ours on a TUN or TAP, and prints what `ping` prints.
 
 import { performance } from 'node:perf_hooks';
 import type { Datagram, EchoError, EchoSocket } from '@tunstack/stack';
@@ -20,7 +20,7 @@ import {
 } from './cli.ts';
 import { describeError, formatRtt, PingReport } from './ping-report.ts';
 import { untilEnding } from './signals.ts';
-import { TUN_FLAGS, TunSession } from './tun-session.ts';
+import { hostAddressFlag, TUN_FLAGS, TunSession } from './tun-session.ts';
 
 const FLAGS: Flags = {
   count: { type: 'string', short: 'c', value: 'N', default: '0', help: 'stop after N requests (0: go on)' },
@@ -35,11 +35,12 @@ const FLAGS: Flags = {
 
 const HELP: string = helpText(
   'tun-ping [flags] [ADDRESS]',
-  'Sends ICMP echo requests from a stack on a TUN. Without ADDRESS it pings the kernel on the other side of the TUN.\n' +
+  'Sends ICMP echo requests from a stack on a TUN or TAP. Without ADDRESS it pings the kernel on its other side.\n' +
     'Exit code, as of ping: 0 replies came, 1 none came, 2 it did not work, or was asked wrongly.',
   FLAGS,
   [
     'tun-ping -c 3',
+    'tun-ping --tap tap0 -c 3',
     'tun-ping --netns /run/netns/lab --address 10.1.0.2/24 --host-address 10.1.0.1/24 10.1.0.9',
   ],
 );
@@ -218,8 +219,17 @@ async function ping(given: Given): Promise<number> {
   }
 }
 
+/** Whom to ping when nobody is named. */
+function kernelAddress(given: Given): string {
+  const host = hostAddressFlag(given);
+  if (host === undefined) {
+    throw new UsageError('who is to be pinged? The kernel has no address on this device: give ADDRESS');
+  }
+  return formatIp4(host.address);
+}
+
 function planFrom(given: Given): Plan {
-  const target = given.words[0] ?? (given.text('host-address') ?? '').split('/')[0];
+  const target = given.words[0] ?? kernelAddress(given);
   if (parseIp4(target) === undefined)
     throw new UsageError(`ADDRESS must be an IPv4 address, not '${target}'`);
   const size = wholeFlag(given, 'size', 0, 65_507);

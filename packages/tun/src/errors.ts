@@ -19,6 +19,8 @@ export function describeErrno(errno: number): readonly [string, string] {
 export interface FailureContext {
   dev?: string | undefined;
   path?: string | undefined;
+  /** What was to be opened. Default 'tun'. */
+  mode?: 'tun' | 'tap' | undefined;
   /** By a forked child in a user namespace. */
   userNamespace?: boolean;
   hint?: string | undefined;
@@ -57,6 +59,7 @@ export class TunError extends Error {
   }
 }
 
+const TUN_NODE = '/dev/net/tun';
 const ROOT_OR_CAP = "run as root, or in a namespace of your own: netns 'new'";
 const USERNS_OFF =
   'user namespaces are off for you: run as root, or (root, once) sysctl user.max_user_namespaces=15000';
@@ -67,8 +70,8 @@ const USERNS_APPARMOR =
 /** The remedy for a failure, by call and code: the table of what people meet. */
 export function hintFor(code: string, syscall: string, context: FailureContext = {}): string {
   const dev = context.dev ?? 'tun0';
-  if (syscall === 'open') return openHint(code);
-  if (syscall === 'ioctl(TUNSETIFF)') return attachHint(code, dev, context.userNamespace === true);
+  if (syscall === 'open') return openHint(code, context);
+  if (syscall === 'ioctl(TUNSETIFF)') return attachHint(code, dev, context);
   if (syscall === 'open(netns)') {
     return code === 'ENOENT' ? 'no such namespace: ip netns list, ip netns add NAME' : ROOT_OR_CAP;
   }
@@ -79,7 +82,7 @@ export function hintFor(code: string, syscall: string, context: FailureContext =
     return code === 'ENOSPC' || code === 'EUSERS' ? USERNS_OFF : USERNS_APPARMOR;
   }
   if (syscall === 'rtnetlink(RTM_GETLINK)' && code === 'ENODEV') {
-    return `no device of that name: ip tuntap add dev ${dev} mode tun user "$USER"`;
+    return `no device of that name: ip tuntap add dev ${dev} mode ${context.mode ?? 'tun'} user "$USER"`;
   }
   if (syscall.startsWith('rtnetlink')) {
     if (code === 'EPERM') return `ask root to do it once: ip link set ${dev} up; or ${ROOT_OR_CAP}`;
@@ -95,7 +98,8 @@ export function hintFor(code: string, syscall: string, context: FailureContext =
   return 'see errno(3)';
 }
 
-function openHint(code: string): string {
+function openHint(code: string, { mode, path = TUN_NODE }: FailureContext): string {
+  if (mode === 'tap' && path !== TUN_NODE) return macvtapHint(code, path);
   switch (code) {
     case 'EACCES':
       return 'the device node is closed to you: (root) chmod 0666 /dev/net/tun, or run as root';
@@ -114,11 +118,19 @@ function openHint(code: string): string {
   }
 }
 
-function attachHint(code: string, dev: string, userNamespace: boolean): string {
+/** /dev/tapN, which the kernel makes with the macvtap of ifindex N. */
+function macvtapHint(code: string, path: string): string {
+  if (code === 'EACCES')
+    return `the device node is closed to you: (root) chown "$USER" ${path}, or run as root`;
+  if (code === 'EBUSY') return 'another process has it open';
+  return 'is the macvtap there, and N its ifindex? (root) ip link add link eth0 name mvt0 type macvtap; ip -o link show mvt0';
+}
+
+function attachHint(code: string, dev: string, { mode = 'tun', userNamespace }: FailureContext): string {
   switch (code) {
     case 'EPERM':
-      if (userNamespace) return USERNS_APPARMOR;
-      return `run as root, or let root make it for you once: ip tuntap add dev ${dev} mode tun user "$USER"; or netns 'new'`;
+      if (userNamespace === true) return USERNS_APPARMOR;
+      return `run as root, or let root make it for you once: ip tuntap add dev ${dev} mode ${mode} user "$USER"; or netns 'new'`;
     case 'EBUSY':
       return `another process has ${dev} open, or another device has that name: ip -d link show ${dev}`;
     case 'EINVAL':

@@ -166,6 +166,17 @@ describe.skipIf(requireRoot())('openDevice in a namespace of ip netns', () => {
     expect(shown).toContain(`link/ether ${device.hwaddr}`);
   });
 
+  test('a node that is not there is told as the missing macvtap that it is', () => {
+    expect(failure({ mode: 'tap', path: '/dev/tap2147483647', netns: name })).toMatchObject({
+      ...{ code: 'ENOENT', syscall: 'open', path: '/dev/tap2147483647' },
+      hint: expect.stringContaining('type macvtap'),
+    });
+  });
+
+  test('a TAP that does not exist is to be made as a TAP', () => {
+    expect(failure({ mode: 'tap', name: 'nosuch0', netns: name, create: false }).hint).toContain('mode tap');
+  });
+
   test('create: false does not make a device', async () => {
     expect(failure({ mode: 'tun', name: 'nosuch0', netns: name, create: false })).toMatchObject({
       ...{ code: 'ENODEV', syscall: 'rtnetlink(RTM_GETLINK)', dev: 'nosuch0' },

@@ -68,7 +68,7 @@ export interface OpenedDevice {
   readonly mode: DeviceMode;
   /** 0 or 10. */
   readonly vnetHdrSize: number;
-  /** The kernel's MAC address, of a TAP. */
+  /** The kernel's MAC address, of a TAP. Of a macvtap: ours, frames to no other station arrive there. */
   readonly hwaddr?: string;
   readonly txqueuelen: number;
   readonly up: boolean;
@@ -274,7 +274,8 @@ function openError(result: NativeOpenResult, spec: NativeOpenSpec): TunError {
   const { syscall } = result;
   const ofNetns = syscall === 'open(netns)' || syscall === 'setns';
   const path = syscall === 'open' ? spec.device : ofNetns ? spec.netnsPath : undefined;
-  return new TunError(result.error, syscall, { dev: spec.name, path, userNamespace: result.way === 2 });
+  const mode = spec.tap ? 'tap' : 'tun';
+  return new TunError(result.error, syscall, { dev: spec.name, path, mode, userNamespace: result.way === 2 });
 }
 
 function opened(result: NativeOpenResult, mode: DeviceMode, vnetHdr: boolean): OpenedDevice {
