@@ -504,6 +504,11 @@ function relativeTrace(seed: number, isn: Readonly<Record<'a' | 'b', number>>): 
   return lines;
 }
 
+/** A line of a trace that is a RST,ACK: the flags are octet 13 of the TCP header. */
+function resetsAtZero(line: string): boolean {
+  return line.split(' ')[1].slice(66, 68) === '14';
+}
+
 /** Where a stream of up to 128 KiB meets the wraps of signed and unsigned numbers, and where it does not. */
 const START = fc.oneof(
   fc.integer({ min: 0x7fff_ffff - (128 << 10), max: 0x7fff_ffff }),
@@ -514,6 +519,9 @@ const START = fc.oneof(
 property.prop([SEEDS, START, START], { numRuns: soak ? 2000 : 100 })(
   'where sequence numbers start makes no difference but their own',
   (seed, a, b) => {
-    expect(relativeTrace(seed, { a, b })).toEqual(relativeTrace(seed, { a: 1000, b: 2_000_000 }));
+    const trace = relativeTrace(seed, { a, b });
+    // The RST of 3.10.7.1 has the number 0 wherever streams start: a stream that is at 0 just then is reset by it.
+    fc.pre(!trace.some(resetsAtZero));
+    expect(trace).toEqual(relativeTrace(seed, { a: 1000, b: 2_000_000 }));
   },
 );

@@ -28,6 +28,7 @@ export class TcpServices {
   };
   private readonly listeners: TcpListener[];
   private readonly open = new Set<TcpSocket>();
+  private readonly generating: WeakSet<TcpSocket> = new WeakSet();
   private readonly pattern: Uint8Array = chargenPattern(CHARGEN_LINES * ROUNDS);
 
   constructor(stack: Stack, address: string, ports: { echo: number; discard: number; chargen: number }) {
@@ -104,10 +105,14 @@ export class TcpServices {
   private generate(socket: TcpSocket): void {
     socket.consume(socket.unread);
     if (socket.closed) return;
-    if (socket.ended) {
-      socket.end();
-      return;
-    }
+    // Whoever asks and closes in one breath gets an answer all the same.
+    const first = !this.generating.has(socket);
+    this.generating.add(socket);
+    if (first || !socket.ended) this.pour(socket);
+    if (socket.ended) socket.end();
+  }
+
+  private pour(socket: TcpSocket): void {
     while (socket.sendOwned(this.pattern, nothing)) this.counters.tcpGeneratedBytes += this.pattern.length;
   }
 }

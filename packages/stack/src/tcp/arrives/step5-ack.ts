@@ -8,15 +8,15 @@ import { EVENT_CONNECTED } from '../../contract/events.ts';
 import { R } from '../../contract/reasons.ts';
 import { TCP_ACK, TCP_FIN } from '../../wire/tcp.ts';
 import type { Connections } from '../connections.ts';
+import { establish } from '../establish.ts';
 import { duplicateAck } from '../loss/fast-retransmit.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
 import { CLOSING, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, setState } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
+import { enterFinWait2, enterTimeWait } from '../timeouts/time-wait.ts';
 import { acknowledge, updateSendWindow } from './acknowledge.ts';
 import { challenge } from './challenge.ts';
 import { becomeReady } from './listen.ts';
-import { enterFinWait2, enterTimeWait } from './step8-fin.ts';
-import { establish } from './syn-sent.ts';
 
 export function ackArrives(c: Connections, tcb: Tcb, seg: Segment): number {
   if (!seg.has(TCP_ACK)) return seg.drop(R.TCP_NO_ACK);

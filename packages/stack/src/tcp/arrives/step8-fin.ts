@@ -1,8 +1,7 @@
 // RFC 9293 3.10.7.4, eighth: the FIN bit, and what the end of the peer's stream makes of each state.
 
 import { add } from '../../base/int.ts';
-import { C } from '../../contract/counters.ts';
-import { EVENT_ENDED, EVENT_FINISHED, EVENT_READABLE } from '../../contract/events.ts';
+import { EVENT_ENDED, EVENT_READABLE } from '../../contract/events.ts';
 import { TCP_FIN } from '../../wire/tcp.ts';
 import type { Connections } from '../connections.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
@@ -17,6 +16,7 @@ import {
   TIME_WAIT,
 } from '../state.ts';
 import { type Tcb, TIMER_TIME_WAIT } from '../tcb.ts';
+import { enterTimeWait } from '../timeouts/time-wait.ts';
 
 export function finArrives(c: Connections, tcb: Tcb, seg: Segment): number {
   if (seg.has(TCP_FIN)) {
@@ -67,20 +67,4 @@ function streamEnds(c: Connections, tcb: Tcb): void {
     case FIN_WAIT_2:
       enterTimeWait(c, tcb);
   }
-}
-
-/** FIN-WAIT-2 without an application to read would wait for ever for a peer that never closes (Linux tcp_fin_timeout). */
-export function enterFinWait2(c: Connections, tcb: Tcb): void {
-  if (!tcb.receiveClosed) return;
-  c.arm(tcb, TIMER_TIME_WAIT, add(c.context.nowMs, c.context.options.tcpFinWait2Ms));
-}
-
-/** MUST-13: 2MSL. All other timers stop; the application is done. */
-export function enterTimeWait(c: Connections, tcb: Tcb): void {
-  setState(tcb, TIME_WAIT);
-  tcb.timers = 0;
-  c.context.stats.counters[C.TcpExtTW]++;
-  c.arm(tcb, TIMER_TIME_WAIT, add(c.context.nowMs, c.context.options.tcpTimeWaitMs));
-  c.notify(tcb, EVENT_FINISHED);
-  c.markDirty(tcb);
 }

@@ -1,17 +1,17 @@
 // RFC 9293 3.10.7.3: the answer to our SYN, or a SYN that crossed it.
 
-import { after, before } from '../../base/int.ts';
+import { after } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';
 import { ECONNREFUSED } from '../../contract/errno.ts';
 import { EVENT_CONNECTED } from '../../contract/events.ts';
 import { R } from '../../contract/reasons.ts';
 import { TCP_ACK, TCP_RST, TCP_SYN } from '../../wire/tcp.ts';
 import type { Connections } from '../connections.ts';
+import { establish } from '../establish.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
-import { ESTABLISHED, SYN_RECEIVED, setState } from '../state.ts';
+import { SYN_RECEIVED, setState } from '../state.ts';
 import { readSyn, updateMss } from '../synchronize.ts';
-import { type Tcb, TIMER_RETRANSMIT } from '../tcb.ts';
-import { startKeepAlive } from '../timeouts/keep-alive.ts';
+import type { Tcb } from '../tcb.ts';
 import { acknowledge } from './acknowledge.ts';
 import { urgentArrives } from './step6-urg.ts';
 import { textArrives } from './step7-text.ts';
@@ -56,19 +56,4 @@ function crossing(c: Connections, tcb: Tcb): number {
   tcb.resendSyn = true;
   c.markDirty(tcb);
   return CONTINUE;
-}
-
-/** Our SYN is acknowledged. */
-export function establish(c: Connections, tcb: Tcb): void {
-  const { options, nowMs } = c.context;
-  setState(tcb, ESTABLISHED);
-  tcb.retries = 0;
-  updateMss(tcb);
-  // RFC 6298 5.7: after a SYN that was lost nobody knows the path.
-  if (tcb.srttUs === 0) tcb.rtoMs = Math.max(options.tcpRtoInitialMs, tcb.synsLost > 0 ? 3000 : 0);
-  tcb.quickAcks = options.tcpQuickAcks;
-  tcb.tuneUs = c.context.nowUs;
-  tcb.lastReceivedMs = nowMs;
-  if (!before(tcb.sndUna, tcb.sndNxt)) c.disarm(tcb, TIMER_RETRANSMIT);
-  startKeepAlive(c, tcb);
 }

@@ -1,7 +1,6 @@
 // CLOSE, RFC 9293 3.10.4, 3.6: "I have no more to send". MAY-1: with `closeBoth`, nor will I read.
 
 import { C } from '../../contract/counters.ts';
-import { enterFinWait2 } from '../arrives/step8-fin.ts';
 import type { Connections } from '../connections.ts';
 import {
   CLOSE_WAIT,
@@ -15,6 +14,7 @@ import {
   setState,
 } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
+import { enterFinWait2 } from '../timeouts/time-wait.ts';
 import { abort } from './abort.ts';
 
 /** Half-close: a FIN follows what was given; receiving goes on. */
