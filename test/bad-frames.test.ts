@@ -15,6 +15,8 @@ const framesPerSeed = (soak ? 1_000_000 : 100_000) / seeds.length;
 
 /** Reasons that octets over a plain link cannot bring about, and why. */
 const UNREACHABLE: Partial<Record<ReasonName, string>> = {
+  IGMP_BAD: 'a group that the stack is in: see ip4/igmp.test.ts',
+  IGMP_UNKNOWN_TYPE: 'the same',
   UDP_GSO: 'only a device with offloads marks a packet as a super-datagram: see udp/arrives.test.ts',
   TCP_REJECTED: 'an application that decides itself says so',
   LINK_BAD_MARKS: 'only a device with offloads brings marks',
@@ -38,6 +40,7 @@ const UNREACHABLE: Partial<Record<ReasonName, string>> = {
     'NEIGHBOR_PENDING_FULL',
     'NEIGHBOR_FAILED',
     'IP_LINK_BROADCAST',
+    'ETHER_OTHER_GROUP',
   ]),
   ...unreachable('a host does not forward, nor ask for the way back', [
     'FORWARD_NO_ROUTE',
@@ -112,6 +115,7 @@ const AT_UDP = [
   'UDP_PORT_ZERO',
   'UDP_GSO',
   'UDP_NO_PORT',
+  'UDP_NO_LISTENER',
   'UDP_RECEIVE_FULL',
 ] as const satisfies readonly ReasonName[];
 

@@ -38,7 +38,7 @@ const SILENT: Partial<Record<string, readonly ReasonName[]>> = {
   land: ['IP_MARTIAN_SOURCE'],
   martian: ['IP_MARTIAN_SOURCE', 'IP_MARTIAN_DESTINATION'],
   notForUs: ['IP_NOT_LOCAL'],
-  smurf: ['IP_BROADCAST', 'IP_MULTICAST'],
+  smurf: ['IP_BROADCAST', 'IP_MULTICAST', 'UDP_NO_LISTENER'],
   redirect: ['ICMP_REDIRECT'],
   strayReply: ['ICMP_NO_ECHO_SOCKET'],
   runt: ['IP_TRUNCATED'],

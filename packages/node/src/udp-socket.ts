@@ -46,8 +46,8 @@ const BOUND = 2;
 const CLOSED = 3;
 
 /**
- * Events `message`, `listening`, `connect`, `error`, `close` and the methods of dgram.Socket. Not supported: multicast,
- * broadcast, IPv6, host names (addresses only).
+ * Events `message`, `listening`, `connect`, `error`, `close` and the methods of dgram.Socket. Not supported: source-specific
+ * multicast, IPv6, host names (addresses only).
  *
  * @example
  * const socket = new UdpSocket(host, stack);
@@ -198,6 +198,41 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
     return ttl;
   }
 
+  /** Lets the socket send to broadcast addresses. */
+  setBroadcast(on: boolean): void {
+    this.core.setBroadcast(on);
+  }
+
+  /** Joins a group on the interface of this address, or on that which a route leads by; binds first if need be. */
+  addMembership(group: string, interfaceAddress?: string): void {
+    this.alive();
+    this.bindFirst();
+    this.core.addMembership(group, interfaceAddress);
+  }
+
+  dropMembership(group: string, interfaceAddress?: string): void {
+    this.alive();
+    this.core.dropMembership(group, interfaceAddress);
+  }
+
+  /** The TTL of what goes to groups, 0 .. 255; 1 at first. */
+  setMulticastTTL(ttl: number): number {
+    this.core.setMulticastTTL(ttl);
+    return ttl;
+  }
+
+  /** Whether this stack hears what the socket sends to groups that it is in. */
+  setMulticastLoopback(on: boolean): boolean {
+    this.core.setMulticastLoopback(on);
+    return on;
+  }
+
+  /** Chooses by which interface groups are spoken to, by an address of it. */
+  setMulticastInterface(address: string): void {
+    this.alive();
+    this.core.setMulticastInterface(address);
+  }
+
   getRecvBufferSize(): number {
     return this.core.receiveBuffer;
   }
@@ -221,6 +256,10 @@ export class UdpSocket extends EventEmitter<UdpSocketEvents> {
 
   getSendQueueCount(): number {
     return this.waiting.length;
+  }
+
+  private alive(): void {
+    if (this.state === CLOSED) throw notRunning();
   }
 
   private bound(): void {

@@ -183,12 +183,11 @@ const notForUs: FrameGenerator = (prng, target) =>
     payload: some(prng, 40),
   });
 
-/** Smurf and fraggle: echo requests and datagrams to a broadcast or a group. */
+/** Smurf and fraggle: echo requests and datagrams to a broadcast or a group, to a port that nobody has. */
 const smurf: FrameGenerator = (prng, target) => {
   const destination = pick(prng, [target.broadcast, 0xffff_ffff, 0xe000_0001, target.broadcast & ~255]);
   if (prng.chance(0.5)) return craftIcmpEcho({ source: target.peer, destination, id: 1, sequence: 1 });
-  const { openPort } = target;
-  return craftUdp({ source: target.peer, destination, sourcePort: openPort, destinationPort: openPort });
+  return craftUdp({ source: target.peer, destination, sourcePort: target.openPort, destinationPort: 1 });
 };
 
 // ICMP

@@ -4,7 +4,7 @@ import { NONE } from './base/index-pool.ts';
 import type { Context } from './context.ts';
 import { C } from './contract/counters.ts';
 import { EMSGSIZE, EPROTO, OK } from './contract/errno.ts';
-import type { Packet } from './contract/packet.ts';
+import { CAST_HOST, type Packet } from './contract/packet.ts';
 import { R } from './contract/reasons.ts';
 import type { EchoSockets } from './icmp/echo-sockets.ts';
 import { ERROR_QUOTED, type IcmpEngine } from './icmp/engine.ts';
@@ -12,11 +12,12 @@ import type { Quote } from './icmp/quote.ts';
 import type { PathTable } from './ip/path.ts';
 import { plateauBelow } from './ip/plateau.ts';
 import type { Icmp4Errors } from './ip4/icmp-error.ts';
+import type { Igmp } from './ip4/igmp.ts';
 import type { Upper } from './ip4/input.ts';
 import { ERROR_HARD, ERROR_SOFT, ERROR_TOO_BIG, type TcpEngine } from './tcp/engine.ts';
 import { PORT_UNREACHABLE, type UdpEngine } from './udp/engine.ts';
 import { ICMP_DEST_UNREACHABLE, UNREACH_PORT, UNREACH_PROTOCOL } from './wire/icmpv4.ts';
-import { IPV4_MIN_MTU, ipv4Protocol, PROTO_ICMP, PROTO_TCP, PROTO_UDP } from './wire/ipv4.ts';
+import { IPV4_MIN_MTU, ipv4Protocol, PROTO_ICMP, PROTO_IGMP, PROTO_TCP, PROTO_UDP } from './wire/ipv4.ts';
 
 /** The transports of one stack. */
 export interface Transports {
@@ -25,6 +26,7 @@ export interface Transports {
   readonly icmp: IcmpEngine;
   readonly echo: EchoSockets;
   readonly icmpErrors: Icmp4Errors;
+  readonly igmp: Igmp;
 }
 
 /** Hands datagrams to their transport by protocol number. */
@@ -44,7 +46,7 @@ export class Deliver implements Upper {
   }
 
   deliver(packet: Packet): void {
-    const { tcp, udp, icmp, icmpErrors } = this.transports as Transports;
+    const { tcp, udp, icmp, icmpErrors, igmp } = this.transports as Transports;
     const { counters } = this.context.stats;
     switch (ipv4Protocol(packet.bytes, packet.network)) {
       case PROTO_TCP:
@@ -54,7 +56,8 @@ export class Deliver implements Upper {
       case PROTO_UDP:
         counters[C.IpInDelivers]++;
         if (udp.datagramArrives(packet) === PORT_UNREACHABLE) {
-          icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_PORT, 0, R.UDP_NO_PORT);
+          if (packet.cast !== CAST_HOST) this.context.drop(packet, R.UDP_NO_LISTENER);
+          else icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_PORT, 0, R.UDP_NO_PORT);
         }
         return;
       case PROTO_ICMP:
@@ -62,6 +65,11 @@ export class Deliver implements Upper {
         if (icmp.messageArrives(packet) === ERROR_QUOTED) this.errorArrives(packet);
         return;
       default:
+        if (ipv4Protocol(packet.bytes, packet.network) === PROTO_IGMP && packet.cast !== CAST_HOST) {
+          counters[C.IpInDelivers]++;
+          igmp.messageArrives(packet);
+          return;
+        }
         icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_PROTOCOL, 0, R.IP_UNKNOWN_PROTOCOL);
     }
   }

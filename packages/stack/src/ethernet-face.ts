@@ -57,7 +57,7 @@ export class EthernetFace implements AddressPolicy, ClaimEnd, Unreachable, Event
   private readonly claims: Claims;
   private readonly waking: Waking;
   private readonly proxied: Prefix[] = [];
-  private news: (() => void)[] = [];
+  private readonly news: (() => void)[] = [];
 
   constructor(context: Context, routes: RouteTable, icmpErrors: Icmp4Errors, waking: Waking) {
     this.context = context;
@@ -82,6 +82,7 @@ export class EthernetFace implements AddressPolicy, ClaimEnd, Unreachable, Event
 
   /** `ip neigh replace ADDRESS lladdr ETHER nud permanent dev FACE`. */
   addNeighbor(face: Interface, address: string, etherAddress: string): void {
+    requireEthernet(face);
     const word = addressOf(address);
     const [high, low] = stationOf(etherAddress);
     if (!this.neighbors.setPermanent(face, word, high, low))
@@ -92,8 +93,10 @@ export class EthernetFace implements AddressPolicy, ClaimEnd, Unreachable, Event
   /** `ip neigh del`: false when there is none. */
   removeNeighbor(face: Interface, address: string): boolean {
     const neighbor = this.neighbors.find(face, addressOf(address));
-    if (neighbor !== undefined) this.neighbors.remove(neighbor);
-    return neighbor !== undefined;
+    if (neighbor === undefined) return false;
+    this.neighbors.remove(neighbor);
+    this.waking.wake();
+    return true;
   }
 
   /** Answers ARP for every address of a network in its owners' place (RFC 1027): `ip neigh add proxy`. */
@@ -105,7 +108,9 @@ export class EthernetFace implements AddressPolicy, ClaimEnd, Unreachable, Event
 
   /** Asks a link whether anybody has this address (RFC 5227 2.1.1); `claimed` or `conflict` follows within seven seconds. */
   claim(face: Interface, address: string): void {
-    this.claims.probe(face, addressOf(address));
+    requireEthernet(face);
+    if (!this.claims.probe(face, addressOf(address)))
+      invalidArgument('address', address, 'one at a time: too many are being claimed');
     this.waking.wake();
   }
 
@@ -122,12 +127,13 @@ export class EthernetFace implements AddressPolicy, ClaimEnd, Unreachable, Event
   }
 
   forget(face: Interface): void {
+    this.claims.removeStation(face);
     this.neighbors.removeStation(face);
   }
 
   clear(): void {
     this.arp.clear();
-    for (const neighbor of this.neighbors.all()) this.neighbors.remove(neighbor);
+    this.neighbors.clear();
   }
 
   // What ARP asks.
@@ -136,6 +142,8 @@ export class EthernetFace implements AddressPolicy, ClaimEnd, Unreachable, Event
     if (this.routes.lookup(target)?.type === ROUTE_LOCAL) {
       return target >>> 24 !== 127 && (this.context.options.arpIgnore === 0 || this.isOwn(station, target));
     }
+    // Who probes has no address yet: nobody's place is taken (RFC 5227 1.1).
+    if (sender === 0) return false;
     return this.proxied.some(
       ({ address, length }) =>
         ((address ^ target) & prefixMask(length)) === 0 && ((address ^ sender) & prefixMask(length)) !== 0,
@@ -163,8 +171,6 @@ export class EthernetFace implements AddressPolicy, ClaimEnd, Unreachable, Event
     this.tell(() => this.handler.claimed?.(name, formatIp4(address)));
   }
 
-  refused(): void {}
-
   /** RFC 1122 2.3.2.2, 3.2.2.1: who sent it hears that the host is unreachable; what we sent ourselves, by loopback. */
   unresolved(packet: Packet): void {
     this.icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_HOST, 0, R.NEIGHBOR_FAILED);
@@ -172,9 +178,13 @@ export class EthernetFace implements AddressPolicy, ClaimEnd, Unreachable, Event
 
   /** For the event ring. */
   dispatch(): void {
-    const news = this.news;
-    this.news = [];
-    for (const one of news) one();
+    const { news } = this;
+    try {
+      for (let one = news.shift(); one !== undefined; one = news.shift()) one();
+    } finally {
+      // A handler that throws keeps nobody else's news.
+      if (news.length > 0) this.context.events.mark(this, 1);
+    }
   }
 
   private tell(one: () => void): void {
@@ -182,6 +192,10 @@ export class EthernetFace implements AddressPolicy, ClaimEnd, Unreachable, Event
     this.news.push(one);
     this.context.events.mark(this, 1);
   }
+}
+
+function requireEthernet(face: Interface): void {
+  if (!face.ethernet) invalidArgument('face', face.name, 'an interface of Ethernet');
 }
 
 function addressOf(text: string): number {

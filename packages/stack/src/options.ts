@@ -61,6 +61,9 @@ export interface Options {
   readonly arpDefendMs: number;
   /** 0: answer for any address of ours on any link, 1: for those of the link only. Linux arp_ignore. */
   readonly arpIgnore: number;
+  /** Multicast groups a stack is in, interfaces counted one by one; and one socket of it: Linux igmp_max_memberships. */
+  readonly groupsMax: number;
+  readonly groupsPerSocketMax: number;
   /** UDP sockets of a stack. */
   readonly udpSocketsMax: number;
   /** Receive queue of a UDP socket, octets of payload plus `datagramOverheadBytes` each: Linux rmem_default. */
@@ -166,6 +169,8 @@ export const DEFAULT_OPTIONS: Options = {
   neighborLockMs: 1000,
   arpDefendMs: 10_000,
   arpIgnore: 0,
+  groupsMax: 1024,
+  groupsPerSocketMax: 20,
   udpSocketsMax: 16_384,
   udpReceiveBytes: 212_992,
   udpSendBytes: 1 << 20,

@@ -13,6 +13,7 @@ import { EthernetFace } from './ethernet-face.ts';
 import { EchoSockets } from './icmp/echo-sockets.ts';
 import { IcmpEngine } from './icmp/engine.ts';
 import { Quote } from './icmp/quote.ts';
+import { Groups } from './ip/groups.ts';
 import { Hooks } from './ip/hooks.ts';
 import { Interface, type InterfaceOwner } from './ip/interface.ts';
 import { PathTable } from './ip/path.ts';
@@ -22,8 +23,10 @@ import { Defragmenter } from './ip4/defragment.ts';
 import { Ip4Forward } from './ip4/forward.ts';
 import { Icmp4Errors } from './ip4/icmp-error.ts';
 import { Identification } from './ip4/identification.ts';
+import { Igmp } from './ip4/igmp.ts';
 import { Ip4Input } from './ip4/input.ts';
 import { Ip4Output } from './ip4/output.ts';
+import { Speakers } from './ip4/speaker.ts';
 import { Loopback } from './link/loopback.ts';
 import { DEFAULT_OPTIONS, type Options } from './options.ts';
 import { Pump } from './pump.ts';
@@ -69,14 +72,18 @@ export class Stack implements InterfaceOwner, SocketHost {
   readonly hooks: Hooks = new Hooks();
   readonly resolver: Resolver;
   readonly loopback: Interface;
+  /** Multicast groups, by interface. */
+  readonly groups: Groups;
   /** Neighbours, announcements and conflicts on Ethernet links. */
   readonly ethernet: EthernetFace;
   private readonly addressing: Addressing;
   private readonly faces: Interface[] = [];
-  private readonly routeTable: RouteTable;
+  /** For sockets: the routes. `addRoute`, `removeRoute` and `routes` are for everybody else. */
+  readonly routeTable: RouteTable;
   private readonly paths: PathTable;
   private readonly input: Ip4Input;
   private readonly output: Ip4Output;
+  private readonly forward: Ip4Forward;
   private readonly reassembly: Reassembly;
   private readonly tcp: TcpEngine;
   private readonly udp: UdpEngine;
@@ -93,14 +100,16 @@ export class Stack implements InterfaceOwner, SocketHost {
     this.context = context;
     this.routeTable = new RouteTable(options.routesMax);
     this.addressing = new Addressing(this.faces, this.routeTable);
-    this.paths = new PathTable(context, this.routeTable);
+    this.paths = new PathTable(context, this.routeTable, this.faces);
+    this.groups = new Groups(options.groupsMax);
     this.resolver = new Resolver(this.paths, this.routeTable);
     const deliver = new Deliver(context, this.paths);
     const { routeTable, paths, hooks } = this;
     const identification = new Identification(context.entropy);
     const output = new Ip4Output(context, routeTable, paths, hooks, identification);
-    const icmpErrors = new Icmp4Errors(context, identification);
+    const icmpErrors = new Icmp4Errors(context, identification, new Speakers(this.faces, routeTable));
     const defragmenter = new Defragmenter(context, icmpErrors);
+    const igmp = new Igmp(context, this.faces, this.groups, output);
     const forward = new Ip4Forward(context, routeTable, hooks, icmpErrors, output);
     this.input = new Ip4Input(
       context,
@@ -112,8 +121,10 @@ export class Stack implements InterfaceOwner, SocketHost {
       forward,
       icmpErrors,
       defragmenter,
+      this.groups,
     );
     this.output = output;
+    this.forward = forward;
     this.reassembly = defragmenter.reassembly;
     this.ethernet = new EthernetFace(context, this.routeTable, icmpErrors, this);
     const reno = (mss: number): NewReno => new NewReno(mss);
@@ -121,15 +132,16 @@ export class Stack implements InterfaceOwner, SocketHost {
     this.udp = new UdpEngine(context, this.paths, output, this.input);
     this.echo = new EchoSockets(context, this.paths, output);
     const icmp = new IcmpEngine(context, this.echo, new Quote(this.paths));
-    deliver.connect({ tcp: this.tcp, udp: this.udp, icmp, echo: this.echo, icmpErrors });
+    deliver.connect({ tcp: this.tcp, udp: this.udp, icmp, echo: this.echo, icmpErrors, igmp });
     this.pumpOf = new Pump(context, config.clock, {
       faces: this.faces,
-      timed: [this.paths, this.tcp, this.reassembly, ...this.ethernet.timed],
-      drained: [forward, this.tcp, this.udp, this.echo, this.ethernet.arp],
+      timed: [this.paths, this.tcp, this.reassembly, igmp, ...this.ethernet.timed],
+      drained: [forward, igmp, this.tcp, this.udp, this.echo, this.ethernet.arp],
       drainAnswers: () => output.drainAnswers(),
     });
     this.loopback = this.attach(new Loopback(), true, undefined);
     this.addressing.addAddress(this.loopback, '127.0.0.1/8');
+    output.loopback = this.loopback;
   }
 
   /** Counters by nstat's names, and reasons of drops. */
@@ -174,6 +186,7 @@ export class Stack implements InterfaceOwner, SocketHost {
   /** Leaves a link: its routes and addresses go, the link is closed. */
   removeLink(face: Interface): void {
     this.addressing.forget(face);
+    this.groups.forget(face);
     this.ethernet.forget(face);
     face.link.attach(undefined);
     face.link.close();
@@ -218,7 +231,7 @@ export class Stack implements InterfaceOwner, SocketHost {
 
   /** A UDP socket, not yet bound. */
   udpSocket(handler: UdpHandler): UdpSocket {
-    return new UdpSocket(this, this.udp, handler);
+    return new UdpSocket(this, this, this.udp, handler);
   }
 
   /** A TCP socket, not yet connected. */
@@ -276,6 +289,7 @@ export class Stack implements InterfaceOwner, SocketHost {
     this.tcp.closeAll();
     this.udp.closeAll();
     this.echo.closeAll();
+    this.forward.close();
     this.output.close();
     this.reassembly.closeAll();
     this.ethernet.clear();
@@ -287,7 +301,13 @@ export class Stack implements InterfaceOwner, SocketHost {
 
   private attach(link: Link, loopback: boolean, etherAddress: string | undefined): Interface {
     const station = this.ethernet.stationAddress(etherAddress);
-    const parts = { context: this.context, owner: this, input: this.input, ethernet: this.ethernet };
+    const parts = {
+      context: this.context,
+      owner: this,
+      input: this.input,
+      ethernet: this.ethernet,
+      groups: this.groups,
+    };
     const face = new Interface(this.faces.length, link, loopback, parts, station);
     this.faces.push(face);
     link.attach(face);

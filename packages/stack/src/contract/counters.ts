@@ -63,6 +63,7 @@ const NAMES = [
   'UdpSndbufErrors',
   'UdpInCsumErrors',
   'UdpMemErrors',
+  'UdpIgnoredMulti',
   // TcpExt
   'TcpExtOutOfWindowIcmps',
   'TcpExtTW',
@@ -94,7 +95,9 @@ const NAMES = [
   'IpExtInNoRoutes',
   'IpExtInTruncatedPkts',
   'IpExtInMcastPkts',
+  'IpExtOutMcastPkts',
   'IpExtInBcastPkts',
+  'IpExtOutBcastPkts',
   'IpExtInOctets',
   'IpExtOutOctets',
   'IpExtInCsumErrors',

@@ -14,6 +14,7 @@ export const EISCONN = -106;
 export const EMFILE = -24;
 export const EMSGSIZE = -90;
 export const ENETDOWN = -100;
+export const ENODEV = -19;
 export const ENETUNREACH = -101;
 export const ENOBUFS = -105;
 export const ENOPROTOOPT = -92;
@@ -39,6 +40,7 @@ export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [EMSGSIZE]: 'EMSGSIZE',
   [ENETDOWN]: 'ENETDOWN',
   [ENETUNREACH]: 'ENETUNREACH',
+  [ENODEV]: 'ENODEV',
   [ENOBUFS]: 'ENOBUFS',
   [ENOPROTOOPT]: 'ENOPROTOOPT',
   [ENOTCONN]: 'ENOTCONN',

@@ -1,7 +1,7 @@
 // Hooks: where filters, address translation and balancers hang. netfilter's five points and its verdicts.
 //
 //   link -> PREROUTING -> (for us?) -> INPUT -> transport        transport -> OUTPUT -> POSTROUTING -> link
-//                              \----> FORWARD -> POSTROUTING -> link     (forwarding: not yet)
+//                              \----> FORWARD -> POSTROUTING -> link
 
 import type { Packet } from './packet.ts';
 

@@ -18,6 +18,7 @@ const table = [
   // the frame
   ['ETHER_TRUNCATED', 'RFC 894', 'shorter than an Ethernet header'],
   ['ETHER_OTHER_HOST', 'RFC 894', 'the frame is for another station'],
+  ['ETHER_OTHER_GROUP', 'RFC 1112 7.3', 'the frame is for a group that nobody here joined'],
   ['ETHER_BAD_SOURCE', 'IEEE 802.3 3.2.3', 'no station can have this source address'],
   ['ETHER_LENGTH', 'RFC 1122 2.3.3', 'an IEEE 802.3 frame with a length instead of a type'],
   ['ETHER_VLAN', 'IEEE 802.1Q', 'a VLAN tag, and no interface for it'],
@@ -103,7 +104,7 @@ const table = [
     'FORWARD_TOO_BIG',
     'RFC 1191 4',
     'larger than the next link takes, and not to be fragmented',
-    'IpInDiscards',
+    'IpFragFails',
   ],
   ['FORWARD_LINK_LOCAL', 'RFC 3927 2.7', 'an address of one link does not leave it', 'IpInAddrErrors'],
   ['FORWARD_QUEUE_FULL', 'options.forwardQueueMax', 'more to forward than one batch may', 'IpOutDiscards'],
@@ -144,6 +145,9 @@ const table = [
     'the error stayed unsent: limit of this target',
     'IcmpOutRateLimitHost',
   ],
+  // IGMP in
+  ['IGMP_BAD', 'RFC 2236 2', 'an IGMP message cut short, or with a wrong checksum'],
+  ['IGMP_UNKNOWN_TYPE', 'RFC 2236 2.1', 'an IGMP type that is silently ignored'],
   // UDP in
   ['UDP_TRUNCATED', 'RFC 768', 'shorter than its UDP header or length', 'UdpInErrors'],
   ['UDP_BAD_LENGTH', 'RFC 768', 'the UDP length is below 8', 'UdpInErrors'],
@@ -151,6 +155,12 @@ const table = [
   ['UDP_PORT_ZERO', 'RFC 768', 'destination port 0 is nobody', 'UdpInErrors'],
   ['UDP_GSO', 'virtio 1.2 5.1.6', 'a super-datagram: this version does not split them', 'UdpInErrors'],
   ['UDP_NO_PORT', 'RFC 1122 4.1.3.1', 'no socket has this port', 'UdpNoPorts'],
+  [
+    'UDP_NO_LISTENER',
+    'RFC 1122 4.1.3.6',
+    'sent to many, and no socket here has this port',
+    'UdpIgnoredMulti',
+  ],
   [
     'UDP_RECEIVE_FULL',
     'SO_RCVBUF',

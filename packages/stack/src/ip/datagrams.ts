@@ -9,6 +9,7 @@ import { EVENT_READABLE, EVENT_WRITABLE, type EventTarget } from '../contract/ev
 import { FULL } from '../contract/link.ts';
 import type { Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
+import { isMulticast4 } from '../wire/address.ts';
 import type { Sender } from './interface.ts';
 import type { Path, PathTable } from './path.ts';
 
@@ -33,6 +34,15 @@ export class DatagramEndpoint implements Sender {
   txLimit: number;
   ttl: number;
   tos = 0;
+  /** TTL of what goes to groups (IP_MULTICAST_TTL: 1, RFC 1112 6.1), and whether this host hears it (IP_MULTICAST_LOOP). */
+  multicastTtl = 1;
+  multicastLoops = true;
+  /** The address whose interface groups are spoken to by (IP_MULTICAST_IF), or 0. */
+  multicastSource = 0;
+  /** May send to all (SO_BROADCAST, RFC 1122 4.1.3.6). */
+  broadcast = false;
+  /** For whoever looks for its paths: it may speak to groups. */
+  groups = false;
   /** What is larger than its path is refused, not cut. */
   dontFragment = false;
   /** Ports, or the identifier of an echo socket; 0: not bound, not connected. */
@@ -73,9 +83,20 @@ export const PMTU_WANT = 1;
 /** ... it is dropped, and DF is set even where the path's MTU is known to be smaller than is believed (IP_PMTUDISC_DO). */
 export const PMTU_DO = 2;
 
-/** Sends one datagram of a protocol: Ip4Output, and one day its brother. `pmtu`: PMTU_*, by default PMTU_STRICT. */
+/**
+ * Sends one datagram of a protocol: Ip4Output, and one day its brother. `pmtu`: PMTU_*, by default PMTU_STRICT. `loops`: what
+ * goes to many is heard by this host, too.
+ */
 export interface DatagramOutput {
-  send(packet: Packet, path: Path, protocol: number, ttl: number, tos: number, pmtu?: number): number;
+  send(
+    packet: Packet,
+    path: Path,
+    protocol: number,
+    ttl: number,
+    tos: number,
+    pmtu?: number,
+    loops?: boolean,
+  ): number;
 }
 
 /** What the queues need to know of a protocol. */
@@ -223,9 +244,12 @@ export class DatagramQueues {
     const packet = endpoint.tx.at(0);
     const path = this.paths.at(packet.path);
     const charge = this.charge(packet);
-    const { ttl, tos } = endpoint;
+    const { tos } = endpoint;
+    const group = isMulticast4(path.remote);
+    const ttl = group ? endpoint.multicastTtl : endpoint.ttl;
+    const loops = !group || endpoint.multicastLoops;
     const pmtu = endpoint.dontFragment ? PMTU_DO : PMTU_WANT;
-    if (this.output.send(packet, path, this.protocol.number, ttl, tos, pmtu) === FULL) return false;
+    if (this.output.send(packet, path, this.protocol.number, ttl, tos, pmtu, loops) === FULL) return false;
     endpoint.tx.shift();
     if (endpoint.tx.size === 0) this.busy--;
     this.context.stats.counters[this.protocol.sent]++;

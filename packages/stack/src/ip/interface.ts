@@ -3,7 +3,7 @@
 import { Fifo } from '../base/fifo.ts';
 import { type Context, socketsMax } from '../context.ts';
 import { FULL, type Link, type LinkUser, MEDIUM_ETHERNET, TAKEN } from '../contract/link.ts';
-import type { Packet } from '../contract/packet.ts';
+import { CAST_GROUP, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import { DIRECTION_IN, DIRECTION_OUT } from '../contract/tap.ts';
 import { FRAME_ARP, FRAME_IP4, frameArrives } from '../link/ethernet.ts';
@@ -16,6 +16,8 @@ import {
   ETHER_BROADCAST_LOW,
   ETHER_HEADER,
   ETHERTYPE_IP4,
+  etherDestinationHigh,
+  etherDestinationLow,
   multicastEtherHigh,
   multicastEtherLow,
   writeEther,
@@ -49,6 +51,8 @@ export interface InterfaceParts {
   readonly input: PacketInput;
   /** What stands between IP and a link of Ethernet. */
   readonly ethernet: { readonly neighbors: Neighbors; readonly arp: Arp };
+  /** Which frames to groups concern us. */
+  readonly groups: { hearsFrame(face: Interface, high: number, low: number): boolean };
 }
 
 /** A next hop that is everybody on the link: no neighbour. */
@@ -141,9 +145,17 @@ export class Interface implements LinkUser, Station {
       return;
     }
     const found = frameArrives(packet, this.etherHigh, this.etherLow);
-    if (found === FRAME_IP4) this.datagramArrives(packet);
+    if (found === FRAME_IP4 && this.wantsFrame(packet)) this.datagramArrives(packet);
+    else if (found === FRAME_IP4) this.context.drop(packet, R.ETHER_OTHER_GROUP);
     else if (found === FRAME_ARP) this.parts.ethernet.arp.packetArrives(this, packet);
     else this.context.drop(packet, found);
+  }
+
+  /** A frame to a group: only to one that somebody here joined (RFC 1112 7.3). */
+  private wantsFrame({ cast, bytes, link }: Packet): boolean {
+    if (cast !== CAST_GROUP) return true;
+    const high = etherDestinationHigh(bytes, link);
+    return this.parts.groups.hearsFrame(this, high, etherDestinationLow(bytes, link));
   }
 
   private datagramArrives(packet: Packet): void {

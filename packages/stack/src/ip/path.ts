@@ -8,7 +8,7 @@ import { Deadlines } from '../base/deadlines.ts';
 import { FlowTable } from '../base/flow-table.ts';
 import { IndexPool, NONE } from '../base/index-pool.ts';
 import type { Context } from '../context.ts';
-import { isLoopback4, isThisNetwork4, isValidSource4 } from '../wire/address.ts';
+import { IP4_BROADCAST, isLoopback4, isMulticast4, isThisNetwork4, isValidSource4 } from '../wire/address.ts';
 import type { Interface } from './interface.ts';
 import { ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_UNICAST, type Route, type RouteTable } from './route-table.ts';
 import { selectSource } from './source-address.ts';
@@ -67,6 +67,7 @@ export class Path {
 export class PathTable {
   private readonly context: Context;
   private readonly routes: RouteTable;
+  private readonly faces: readonly Interface[];
   private readonly ids: IndexPool;
   private readonly paths: Path[] = [];
   private readonly byAddresses: FlowTable;
@@ -77,8 +78,9 @@ export class PathTable {
   /** When a learned MTU stops being believed. */
   private readonly expiries: Deadlines = new Deadlines();
 
-  constructor(context: Context, routes: RouteTable) {
+  constructor(context: Context, routes: RouteTable, faces: readonly Interface[] = []) {
     this.context = context;
+    this.faces = faces;
     this.routes = routes;
     this.ids = new IndexPool(context.options.pathsMax);
     this.byAddresses = new FlowTable(context.entropy.int32());
@@ -143,13 +145,23 @@ export class PathTable {
   refresh(path: Path): void {
     if (path.generation === this.routes.generation) return;
     path.generation = this.routes.generation;
-    const route = this.routes.lookup(path.remote);
+    const route = this.routeOf(path);
     path.route = route !== undefined && mayCarry(route, path.local) ? route : undefined;
     path.localIsOurs = route !== undefined && this.routes.lookup(path.local)?.type === ROUTE_LOCAL;
     path.admissible = path.localIsOurs && path.route !== undefined && mayComeFrom(path.remote, path.route);
     if (path.route === undefined) return;
     path.nextHop = path.route.gateway !== 0 ? path.route.gateway : path.remote;
+    if (path.route.type === ROUTE_BROADCAST) path.nextHop = IP4_BROADCAST;
     this.setPmtu(path);
+  }
+
+  /** To many a host speaks by the interface whose address it uses (RFC 1122 3.3.4.2), and by no gateway. */
+  private routeOf({ local, remote }: Path): Route | undefined {
+    if (!isMulticast4(remote) && remote !== IP4_BROADCAST) return this.routes.lookup(remote);
+    const face = this.faces.find(({ addresses }) => addresses.some(({ address }) => address === local));
+    if (face === undefined) return undefined;
+    const type = remote === IP4_BROADCAST ? ROUTE_BROADCAST : ROUTE_UNICAST;
+    return { type, prefix: remote, length: 32, face, gateway: 0, source: local };
   }
 
   /**
@@ -234,9 +246,9 @@ export class PathTable {
   }
 }
 
-/** No broadcasts, and what says it comes from 127/8 never leaves this host (RFC 1122 3.2.1.3 g). */
+/** What says it comes from 127/8 never leaves this host (RFC 1122 3.2.1.3 g). Who may speak to all, the socket knows. */
 function mayCarry(route: Route, local: number): boolean {
-  return route.type !== ROUTE_BROADCAST && (route.face.loopback || !isLoopback4(local));
+  return route.face.loopback || !isLoopback4(local);
 }
 
 /** The same as IP input asks of the source of a stranger's datagram. */

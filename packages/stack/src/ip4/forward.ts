@@ -4,7 +4,7 @@ import { Fifo } from '../base/fifo.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { ACCEPT, DROP, FORWARD } from '../contract/hook.ts';
-import { CAST_HOST, GSO_NONE, type Packet } from '../contract/packet.ts';
+import { CAST_HOST, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { Hooks } from '../ip/hooks.ts';
 import type { Interface } from '../ip/interface.ts';
@@ -12,6 +12,7 @@ import { ROUTE_BROADCAST, type RouteTable } from '../ip/route-table.ts';
 import { isLinkLocal4, isMulticast4 } from '../wire/address.ts';
 import { ICMP_DEST_UNREACHABLE, ICMP_TIME_EXCEEDED, UNREACH_NEEDFRAG, UNREACH_NET } from '../wire/icmpv4.ts';
 import { IPV4_DF, ipv4Destination, ipv4Flags, ipv4Source, ipv4Ttl, setIpv4Ttl } from '../wire/ipv4.ts';
+import { wireLength } from './gso.ts';
 import type { Icmp4Errors } from './icmp-error.ts';
 
 /** Sends a datagram of somebody else's: Ip4Output. */
@@ -82,8 +83,8 @@ export class Ip4Forward {
     }
     const { face } = route;
     const { mtu } = face.link;
-    if (packet.length > mtu && packet.gsoType === GSO_NONE && (ipv4Flags(b, o) & IPV4_DF) !== 0) {
-      // RFC 1191 section 4: with the MTU that would have done.
+    if (packet.length > mtu && (ipv4Flags(b, o) & IPV4_DF) !== 0 && wireLength(packet) > mtu) {
+      // RFC 1191 section 4: with the MTU that would have done. Of a super-segment its pieces count.
       this.icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_NEEDFRAG, mtu, R.FORWARD_TOO_BIG);
       return;
     }
@@ -94,15 +95,22 @@ export class Ip4Forward {
       return;
     }
     const nextHop = route.gateway !== 0 ? route.gateway : destination;
-    if (!this.queue.push({ packet, face, nextHop })) context.drop(packet, R.FORWARD_QUEUE_FULL);
+    if (this.queue.push({ packet, face, nextHop })) context.stats.counters[C.IpForwDatagrams]++;
+    else context.drop(packet, R.FORWARD_QUEUE_FULL);
   }
 
   settle(): void {}
 
   drain(): void {
     for (let on = this.queue.shift(); on !== undefined; on = this.queue.shift()) {
-      this.context.stats.counters[C.IpForwDatagrams]++;
       this.output.sendForwarded(on.packet, on.face, on.nextHop);
+    }
+  }
+
+  /** The stack closes: what was about to go on is dropped. */
+  close(): void {
+    for (let on = this.queue.shift(); on !== undefined; on = this.queue.shift()) {
+      this.context.drop(on.packet, R.SEND_CLOSED);
     }
   }
 

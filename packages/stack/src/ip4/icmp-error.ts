@@ -2,7 +2,7 @@
 
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
-import { CAST_HOST, CHECKSUM_NONE, type Packet } from '../contract/packet.ts';
+import { CAST_HOST, CHECKSUM_NONE, GSO_NONE, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { Path } from '../ip/path.ts';
 import { IP4_BROADCAST, isMulticast4, isValidSource4 } from '../wire/address.ts';
@@ -37,14 +37,22 @@ const HEADERS = IPV4_MIN_HEADER + ICMP_HEADER;
 /** What of a transport header an error quotes at least. */
 const QUOTED_OCTETS = 8;
 
+/** Which address of ours speaks about a datagram: its destination when that is ours, else one of where it came in by. */
+export interface Speaker {
+  /** 0: none can. */
+  speakerAbout(packet: Packet): number;
+}
+
 /** Turns offending datagrams into ICMP errors to their senders. */
 export class Icmp4Errors {
   private readonly context: Context;
   private readonly rate: IcmpRate;
   private readonly identification: Identification;
+  private readonly speaker: Speaker | undefined;
 
-  constructor(context: Context, identification: Identification) {
+  constructor(context: Context, identification: Identification, speaker?: Speaker) {
     this.context = context;
+    this.speaker = speaker;
     this.rate = new IcmpRate(context);
     this.identification = identification;
   }
@@ -62,6 +70,11 @@ export class Icmp4Errors {
       return;
     }
     const source = ipv4Source(packet.bytes, packet.network);
+    const local = this.speaker?.speakerAbout(packet) ?? ipv4Destination(packet.bytes, packet.network);
+    if (local === 0) {
+      packet.release();
+      return;
+    }
     const limited = this.rate.take(source);
     if (limited >= 0) {
       context.stats.count(limited);
@@ -75,7 +88,7 @@ export class Icmp4Errors {
       context.drop(packet, R.NO_BUFFER);
       return;
     }
-    this.build(packet, source, type, code, word);
+    this.build(packet, local, source, type, code, word);
     const { counters } = context.stats;
     counters[C.IcmpOutMsgs]++;
     if (type === ICMP_DEST_UNREACHABLE) counters[C.IcmpOutDestUnreachs]++;
@@ -107,8 +120,14 @@ export class Icmp4Errors {
   }
 
   /** [ IP 20 | ICMP 8 | the datagram ]: the new headers go in front of the old one. */
-  private build(packet: Packet, source: number, type: number, code: number, word: number): void {
-    const local = ipv4Destination(packet.bytes, packet.network);
+  private build(
+    packet: Packet,
+    local: number,
+    source: number,
+    type: number,
+    code: number,
+    word: number,
+  ): void {
     const icmp = packet.push(ICMP_HEADER);
     writeIcmp(packet.bytes, icmp, type, code, 0, word >>> 16, word & 0xffff);
     wr16(packet.bytes, icmp + 2, complement(packet.sumFrom(icmp)));
@@ -120,6 +139,8 @@ export class Icmp4Errors {
     packet.transport = icmp;
     packet.path = -1;
     packet.checksum = CHECKSUM_NONE;
+    packet.gsoType = GSO_NONE;
+    packet.gsoSize = 0;
   }
 }
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ACCEPT, DROP, INPUT, PREROUTING, REPEAT, STOLEN } from '../contract/hook.ts';
 import type { Packet } from '../contract/packet.ts';
 import type { ReasonName } from '../contract/reasons.ts';
-import { type Bench, icmpFrame, ip4Frame, octets, stackWith, udpFrame } from '../testing/index.ts';
+import { type Bench, icmpFrame, ip4Frame, octets, stackWith } from '../testing/index.ts';
 import { wr16 } from '../wire/bytes.ts';
 import { setIpv4Checksum } from '../wire/ipv4.ts';
 
@@ -62,7 +62,6 @@ const rows: readonly (readonly [string, ReasonName, Uint8Array])[] = [
   ['limited broadcast (smurf)', 'IP_BROADCAST', icmpFrame({ dst: '255.255.255.255' }, octets(8))],
   ['directed broadcast (smurf)', 'IP_BROADCAST', icmpFrame({ dst: '10.0.0.255' }, octets(8))],
   ['the all-zeros broadcast', 'IP_BROADCAST', icmpFrame({ dst: '10.0.0.0' }, octets(8))],
-  ['UDP to a broadcast (fraggle)', 'IP_BROADCAST', udpFrame({ dst: '10.0.0.255' }, octets(8))],
   ['multicast', 'IP_MULTICAST', icmpFrame({ dst: '224.0.0.1' }, octets(8))],
   ['a fragment that ends beyond 65,535', 'IP_FRAGMENT_BEYOND', icmpFrame({ flags: 0x1fff }, octets(56))],
   ['an empty first fragment', 'IP_FRAGMENT_EMPTY', ip4Frame({ flags: 0x2000 }, new Uint8Array(0))],

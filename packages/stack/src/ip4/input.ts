@@ -4,8 +4,16 @@ import { NONE } from '../base/index-pool.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { ACCEPT, DROP, INPUT, PREROUTING } from '../contract/hook.ts';
-import { CAST_HOST, CHECKSUM_NONE, CHECKSUM_PARTIAL, type Packet } from '../contract/packet.ts';
+import {
+  CAST_ALL,
+  CAST_GROUP,
+  CAST_HOST,
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  type Packet,
+} from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
+import type { Groups } from '../ip/groups.ts';
 import type { Hooks } from '../ip/hooks.ts';
 import type { Interface, PacketInput } from '../ip/interface.ts';
 import type { Path, PathTable } from '../ip/path.ts';
@@ -34,6 +42,9 @@ export interface Router {
 }
 
 const ADMITTED = -1;
+/** For us among others: a group we are in, or everybody. */
+const TO_GROUP = -2;
+const TO_ALL = -3;
 
 /** Takes packets whose head is at an IPv4 header. */
 export class Ip4Input implements PacketInput {
@@ -46,6 +57,7 @@ export class Ip4Input implements PacketInput {
   private readonly router: Router;
   private readonly errors: Icmp4Errors;
   private readonly defragmenter: Defragmenter;
+  private readonly groups: Groups;
 
   constructor(
     context: Context,
@@ -57,6 +69,7 @@ export class Ip4Input implements PacketInput {
     router: Router,
     errors: Icmp4Errors,
     defragmenter: Defragmenter,
+    groups: Groups,
   ) {
     this.context = context;
     this.faces = faces;
@@ -67,6 +80,7 @@ export class Ip4Input implements PacketInput {
     this.router = router;
     this.errors = errors;
     this.defragmenter = defragmenter;
+    this.groups = groups;
   }
 
   receive(packet: Packet): void {
@@ -88,17 +102,20 @@ export class Ip4Input implements PacketInput {
     const known = packet.path !== NONE && this.admittedBefore(packet);
     const foreign = known ? ADMITTED : this.admit(packet, source, destination);
     const onward = foreign === R.IP_NOT_LOCAL && this.context.options.forwarding;
-    if (foreign !== ADMITTED && !onward) {
+    if (foreign >= 0 && !onward) {
       this.context.drop(packet, foreign);
       return;
     }
+    // Whatever the frame was: of what goes to many nobody is told an error (RFC 1122 3.2.2).
+    if (foreign === TO_GROUP) packet.cast = CAST_GROUP;
+    else if (foreign === TO_ALL) packet.cast = CAST_ALL;
     if (ipv4.ipv4HeaderLength(b, o) > ipv4.IPV4_MIN_HEADER && !this.optionsFit(packet)) return;
     if (onward) {
       this.router.arrives(packet);
       return;
     }
     // RFC 1122 3.3.6: who sends to all stations must say so in IP, too.
-    if (packet.cast !== CAST_HOST) {
+    if (foreign === ADMITTED && packet.cast !== CAST_HOST) {
       this.context.drop(packet, R.IP_LINK_BROADCAST);
       return;
     }
@@ -170,15 +187,18 @@ export class Ip4Input implements PacketInput {
 
   private admittedBefore(packet: Packet): boolean {
     const { loopback } = this.faces[packet.ingress];
-    return this.paths.at(packet.path).admitted(this.routes.generation, loopback);
+    const path = this.paths.at(packet.path);
+    if (!path.admitted(this.routes.generation, loopback)) return false;
+    // What came by another link than the way back goes by is asked again (RFC 3704 2.2).
+    return this.context.options.rpFilter !== 1 || path.face.id === packet.ingress;
   }
 
   /** Source and destination of a stranger: may it be, and is it for us? */
   private admit(packet: Packet, source: number, destination: number): number {
     const face = this.faces[packet.ingress];
-    if (isThisNetwork4(source)) return R.IP_MARTIAN_SOURCE;
+    if (isThisNetwork4(source) && !isNamelessQuery(packet, source, destination)) return R.IP_MARTIAN_SOURCE;
     if (isThisNetwork4(destination)) return R.IP_MARTIAN_DESTINATION;
-    if (!face.loopback) {
+    if (!face.loopback && source !== 0) {
       if (!isValidSource4(source)) return R.IP_MARTIAN_SOURCE;
       if (isLoopback4(destination)) return R.IP_MARTIAN_DESTINATION;
       const back = this.routes.lookup(source);
@@ -186,11 +206,26 @@ export class Ip4Input implements PacketInput {
       if (back !== undefined && back.type !== ROUTE_UNICAST && !ours) return R.IP_MARTIAN_SOURCE;
       if (!this.passesReversePath(back, face)) return R.IP_SOURCE_FILTERED;
     }
-    if (destination === IP4_BROADCAST) return R.IP_BROADCAST;
-    if (isMulticast4(destination)) return R.IP_MULTICAST;
+    if (destination === IP4_BROADCAST) return this.admitToAll(packet);
+    if (isMulticast4(destination)) return this.admitToGroup(packet, face, destination);
     const route = this.routes.lookup(destination);
-    if (route !== undefined && route.type === ROUTE_BROADCAST) return R.IP_BROADCAST;
+    if (route !== undefined && route.type === ROUTE_BROADCAST) return this.admitToAll(packet);
     return route !== undefined && route.type === ROUTE_LOCAL ? ADMITTED : R.IP_NOT_LOCAL;
+  }
+
+  /** UDP alone: no TCP (RFC 9293 MUST-57), and no echo for everybody at once (RFC 1122 3.2.2.6). */
+  private admitToAll({ bytes, network }: Packet): number {
+    if (ipv4.ipv4Protocol(bytes, network) !== ipv4.PROTO_UDP) return R.IP_BROADCAST;
+    this.context.stats.counters[C.IpExtInBcastPkts]++;
+    return TO_ALL;
+  }
+
+  private admitToGroup({ bytes, network }: Packet, face: Interface, group: number): number {
+    const protocol = ipv4.ipv4Protocol(bytes, network);
+    const known = protocol === ipv4.PROTO_UDP || protocol === ipv4.PROTO_IGMP;
+    if (!known || !this.groups.hears(face, group)) return R.IP_MULTICAST;
+    this.context.stats.counters[C.IpExtInMcastPkts]++;
+    return TO_GROUP;
   }
 
   /** RFC 3704 2.2 and 2.4. */
@@ -206,6 +241,11 @@ export class Ip4Input implements PacketInput {
     if (verdict === DROP) this.context.drop(packet, R.HOOK_DROP);
     return false;
   }
+}
+
+/** A switch without an address may ask for members (RFC 4541 2.1.1). */
+function isNamelessQuery({ bytes, network }: Packet, source: number, destination: number): boolean {
+  return source === 0 && isMulticast4(destination) && ipv4.ipv4Protocol(bytes, network) === ipv4.PROTO_IGMP;
 }
 
 /** A partial checksum's places must lie in the datagram: a device or a peer may say anything. */

@@ -5,27 +5,32 @@ import { NONE } from '../base/index-pool.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { ACCEPT, DROP, OUTPUT, POSTROUTING } from '../contract/hook.ts';
-import { FEATURE_CHECKSUM, FEATURE_TSO4, FULL, TAKEN } from '../contract/link.ts';
-import { CHECKSUM_PARTIAL, GSO_NONE, GSO_TCPV4, type Packet } from '../contract/packet.ts';
+import { FEATURE_CHECKSUM, FEATURE_TSO4, FEATURE_USO, FULL, TAKEN } from '../contract/link.ts';
+import { CHECKSUM_PARTIAL, GSO_NONE, GSO_TCPV4, GSO_UDP_L4, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import { PMTU_DO, PMTU_STRICT, PMTU_WANT } from '../ip/datagrams.ts';
 import type { Hooks } from '../ip/hooks.ts';
 import type { Interface } from '../ip/interface.ts';
 import type { Path, PathTable } from '../ip/path.ts';
 import { ROUTE_BROADCAST, type RouteTable } from '../ip/route-table.ts';
+import { IP4_BROADCAST, isMulticast4 } from '../wire/address.ts';
 import { wr16 } from '../wire/bytes.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { Fragmenter } from './fragment.ts';
+import { gsoHeaders, Segmenter, wireLength } from './gso.ts';
 import type { Identification } from './identification.ts';
 
 /** Sends datagrams of one stack. */
 export class Ip4Output {
+  /** Where copies for this host go; set by whoever composes the stack. */
+  loopback: Interface | undefined = undefined;
   private readonly context: Context;
   private readonly routes: RouteTable;
   private readonly paths: PathTable;
   private readonly hooks: Hooks;
   private readonly identification: Identification;
   private readonly fragmenter: Fragmenter;
+  private readonly segmenter: Segmenter;
 
   constructor(
     context: Context,
@@ -40,6 +45,7 @@ export class Ip4Output {
     this.hooks = hooks;
     this.identification = identification;
     this.fragmenter = new Fragmenter(context);
+    this.segmenter = new Segmenter(context);
   }
 
   /**
@@ -54,6 +60,7 @@ export class Ip4Output {
     ttl: number,
     tos: number,
     pmtu: number = PMTU_STRICT,
+    loops = false,
   ): number {
     this.paths.refresh(path);
     if (path.route === undefined) {
@@ -76,6 +83,10 @@ export class Ip4Output {
     packet.network = o;
     const flags = df ? ipv4.IPV4_DF : 0;
     ipv4.writeIpv4(packet.bytes, o, tos, packet.length, id, flags, ttl, protocol, local, remote);
+    if (isMulticast4(path.nextHop) || path.nextHop === IP4_BROADCAST) {
+      this.toMany(packet, path, loops);
+      return TAKEN;
+    }
     this.transmit(packet, face, path.nextHop, path.pmtu);
     return TAKEN;
   }
@@ -84,6 +95,7 @@ export class Ip4Output {
   drainAnswers(): void {
     const { answers } = this.context;
     this.fragmenter.resume();
+    this.segmenter.resume();
     for (let packet = answers.shift(); packet !== undefined; packet = answers.shift()) {
       const destination = ipv4.ipv4Destination(packet.bytes, packet.network);
       const route = this.routes.lookup(destination);
@@ -98,9 +110,28 @@ export class Ip4Output {
     }
   }
 
+  /** Sends a complete datagram, head at its header, by this interface. The packet is gone afterwards. */
+  sendComplete(packet: Packet, face: Interface, nextHop: number): void {
+    this.context.stats.counters[C.IpOutRequests]++;
+    this.transmit(packet, face, nextHop, face.link.mtu);
+  }
+
+  /** RFC 1112 6.1: a copy for those of this host that listen, and none beyond it with TTL 0. */
+  private toMany(packet: Packet, { face, nextHop, pmtu }: Path, loops: boolean): void {
+    const { counters } = this.context.stats;
+    counters[nextHop === IP4_BROADCAST ? C.IpExtOutBcastPkts : C.IpExtOutMcastPkts]++;
+    const copy = loops && !face.loopback ? this.context.pool.clone(packet) : undefined;
+    if (ipv4.ipv4Ttl(packet.bytes, packet.network) === 0) packet.release();
+    else this.transmit(packet, face, nextHop, pmtu);
+    if (copy === undefined) return;
+    const { loopback } = this;
+    if (loopback === undefined || loopback.transmit(copy, nextHop) === FULL) copy.release();
+  }
+
   /** The stack closes: what waits half-sent is dropped. */
   close(): void {
     this.fragmenter.closeAll();
+    this.segmenter.closeAll();
   }
 
   /** What an answer may have on its way: strangers' paths are not known, and what all paths take needs no look-up. */
@@ -136,13 +167,21 @@ export class Ip4Output {
       if (this.fragmenter.send(packet, face, nextHop, mtu) === FULL) this.context.drop(packet, R.LINK_FULL);
       return;
     }
-    if (packet.checksum === CHECKSUM_PARTIAL && (face.link.features & FEATURE_CHECKSUM) === 0) {
-      packet.completeChecksum();
+    const { features } = face.link;
+    if (packet.gsoType === GSO_TCPV4) {
+      // Text may be cut anew where a datagram may be cut: nobody can tell (and pieces need no reassembly).
+      if (wireLength(packet) > mtu) packet.gsoSize = mtu - gsoHeaders(packet);
+      if ((features & FEATURE_TSO4) === 0) {
+        if (this.segmenter.send(packet, face, nextHop) === FULL) this.context.drop(packet, R.LINK_FULL);
+        return;
+      }
     }
-    if (packet.gsoType === GSO_TCPV4 && (face.link.features & FEATURE_TSO4) === 0) {
+    if (packet.gsoType === GSO_UDP_L4 && (features & FEATURE_USO) === 0) {
       this.context.drop(packet, R.LINK_MARKS);
       return;
     }
+    if (packet.checksum === CHECKSUM_PARTIAL && (features & FEATURE_CHECKSUM) === 0)
+      packet.completeChecksum();
     const { length } = packet;
     if (face.transmit(packet, nextHop) === FULL) {
       this.context.drop(packet, R.LINK_FULL);

@@ -2,7 +2,6 @@
 // replies and what waited for them leave in the drain.
 
 import { Fifo } from '../base/fifo.ts';
-import { diff } from '../base/int.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { FULL } from '../contract/link.ts';
@@ -22,6 +21,9 @@ import {
 } from '../wire/ether.ts';
 import { type Neighbor, PROBE, type Station } from './neighbor.ts';
 import type { Neighbors } from './neighbors.ts';
+
+/** Addresses whose last defence is remembered. */
+const DEFENDED_MAX = 1024;
 
 /** What ARP asks of those who know addresses. */
 export interface AddressPolicy {
@@ -47,7 +49,7 @@ export class Arp {
   private readonly neighbors: Neighbors;
   private readonly policy: AddressPolicy;
   private readonly outgoing: Fifo<Outgoing>;
-  /** When each address was defended last (RFC 5227 2.4). */
+  /** When each address was defended last (RFC 5227 2.4), in seconds of uptime. */
   private readonly defended: Map<number, number> = new Map();
 
   constructor(context: Context, neighbors: Neighbors, policy: AddressPolicy) {
@@ -107,14 +109,16 @@ export class Arp {
     this.request(station, address, address, ETHER_BROADCAST_HIGH, ETHER_BROADCAST_LOW);
   }
 
-  settle(): void {}
+  /** Before all that is new: what waited for a neighbour, or for room. */
+  settle(): void {
+    this.neighbors.flush();
+  }
 
   drain(): void {
     const { neighbors } = this;
-    for (let neighbor = neighbors.dirty.shift(); neighbor !== undefined; neighbor = neighbors.dirty.shift()) {
-      neighbor.dirty = false;
+    for (const neighbor of neighbors.dirty) {
+      neighbors.dirty.delete(neighbor);
       if (neighbor.asks) this.ask(neighbor);
-      neighbors.flushPending(neighbor);
     }
     for (let out = this.outgoing.shift(); out !== undefined; out = this.outgoing.shift()) {
       if (out.station.transmitFrame(out.packet) === FULL) this.context.drop(out.packet, R.LINK_FULL);
@@ -181,10 +185,11 @@ export class Arp {
     this.context.drop(packet, own ? R.ARP_OWN : R.ARP_CONFLICT);
     if (own) return;
     this.policy.conflict(station, address, high, low);
-    const { nowMs, options } = this.context;
+    const { uptimeS, options } = this.context;
     const last = this.defended.get(address);
-    if (last !== undefined && diff(nowMs, last) < options.arpDefendMs) return;
-    this.defended.set(address, nowMs);
+    if (last !== undefined && uptimeS - last < options.arpDefendMs / 1000) return;
+    if (this.defended.size >= DEFENDED_MAX) this.defended.clear();
+    this.defended.set(address, uptimeS);
     this.announce(station, address);
   }
 }

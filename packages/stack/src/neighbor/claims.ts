@@ -17,13 +17,17 @@ const ANNOUNCE_NUM = 2;
 const ANNOUNCE_INTERVAL = 2000;
 /** Of `probesLeft`: the address is ours, with or without probes. */
 const NOT_PROBED = -1;
+/** Of `step`: the claim has ended. */
+const DONE = -1;
 /** Claims that go on at one time. */
 const CLAIMS_MAX = 1024;
 
-/** Hears how a claim with probes ended. */
+/** What claims ask of who knows addresses, and tell it. */
 export interface ClaimEnd {
+  /** A claim with probes ended well. */
   claimed(station: Station, address: number): void;
-  refused(station: Station, address: number): void;
+  /** The address is one of ours on this station. */
+  isOwn(station: Station, address: number): boolean;
 }
 
 interface Claim {
@@ -53,21 +57,25 @@ export class Claims {
     this.begin({ station, address, probesLeft: NOT_PROBED, announcesLeft: ANNOUNCE_NUM }, 0);
   }
 
-  /** 2.1.1: asks three times first; then `claimed`, and it is announced, or `refused`. */
-  probe(station: Station, address: number): void {
+  /** 2.1.1: asks three times, then `claimed`; announced it is when it has become ours. False: too many claims go on. */
+  probe(station: Station, address: number): boolean {
     const wait = (this.context.entropy.int32() >>> 0) % PROBE_WAIT;
-    this.begin({ station, address, probesLeft: PROBE_NUM, announcesLeft: ANNOUNCE_NUM }, wait);
+    return this.begin({ station, address, probesLeft: PROBE_NUM, announcesLeft: 0 }, wait);
   }
 
-  /** Somebody else has it, or asks for it in the same way (2.1.1). */
+  /** Somebody else has it, or asks for it in the same way (2.1.1): no more is asked. */
   contested(station: Station, address: number): void {
-    for (let id = 0; id < this.claims.length; id++) {
-      const claim = this.claims[id];
-      if (claim?.station !== station || claim.address !== address || claim.probesLeft === NOT_PROBED)
-        continue;
-      this.forget(id);
-      this.end.refused(station, address);
-    }
+    this.claims.forEach((claim, id) => {
+      if (claim === undefined || claim.station !== station || claim.address !== address) return;
+      if (claim.probesLeft !== NOT_PROBED) this.forget(id);
+    });
+  }
+
+  /** A link goes. */
+  removeStation(station: Station): void {
+    this.claims.forEach((claim, id) => {
+      if (claim?.station === station) this.forget(id);
+    });
   }
 
   /** True while the address is being probed for. */
@@ -80,16 +88,18 @@ export class Claims {
   timersFire(nowMs: number): void {
     for (let id = this.deadlines.takeDue(nowMs); id !== NONE; id = this.deadlines.takeDue(nowMs)) {
       const claim = this.claims[id];
-      if (claim !== undefined) this.deadlines.set(id, add(nowMs, this.step(claim)));
-      if (claim !== undefined && claim.announcesLeft === 0) this.forget(id);
+      const wait = claim === undefined ? DONE : this.step(claim);
+      if (wait === DONE) this.forget(id);
+      else this.deadlines.set(id, add(nowMs, wait));
     }
   }
 
-  private begin(claim: Claim, waitMs: number): void {
+  private begin(claim: Claim, waitMs: number): boolean {
     const id = this.ids.allocate();
-    if (id === NONE) return;
+    if (id === NONE) return false;
     this.claims[id] = claim;
     this.deadlines.set(id, add(this.context.nowMs, waitMs));
+    return true;
   }
 
   private forget(id: number): void {
@@ -98,7 +108,7 @@ export class Claims {
     this.ids.release(id);
   }
 
-  /** Does what is due; answers the wait until the next. */
+  /** Does what is due; answers the wait until the next, or DONE. */
   private step(claim: Claim): number {
     const { station, address } = claim;
     if (claim.probesLeft > 0) {
@@ -107,11 +117,12 @@ export class Claims {
       return PROBE_MIN + ((this.context.entropy.int32() >>> 0) % (PROBE_MAX - PROBE_MIN));
     }
     if (claim.probesLeft === 0) {
-      claim.probesLeft = NOT_PROBED;
       this.end.claimed(station, address);
+      return DONE;
     }
+    // It may have been taken from us since.
+    if (!this.end.isOwn(station, address)) return DONE;
     this.arp.announce(station, address);
-    claim.announcesLeft--;
-    return ANNOUNCE_INTERVAL;
+    return --claim.announcesLeft > 0 ? ANNOUNCE_INTERVAL : DONE;
   }
 }

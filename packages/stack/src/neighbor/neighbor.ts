@@ -46,10 +46,9 @@ export class Neighbor {
   state: number = INCOMPLETE;
   /** Requests sent without an answer. */
   probes = 0;
-  /** When its station address was last learned or confirmed. */
-  confirmedMs = 0;
-  /** A request is to leave, or packets may. */
-  dirty = false;
+  /** When its station address was last said, in seconds of the stack's uptime: it may be long ago. */
+  confirmedS = 0;
+  /** A request is to leave in the drain. */
   asks = false;
   /** Packets that wait for the address, head at their IP header, owned. */
   readonly pending: Fifo<Packet>;

@@ -2,10 +2,9 @@
 // station that is not known yet wait here, a few of them (RFC 1122 2.3.2.2).
 
 import { Deadlines } from '../base/deadlines.ts';
-import { Fifo } from '../base/fifo.ts';
 import { FlowTable } from '../base/flow-table.ts';
 import { IndexPool, NONE } from '../base/index-pool.ts';
-import { add, diff } from '../base/int.ts';
+import { add } from '../base/int.ts';
 import type { Context } from '../context.ts';
 import { FULL, TAKEN } from '../contract/link.ts';
 import type { Packet } from '../contract/packet.ts';
@@ -21,8 +20,10 @@ export interface Unreachable {
 /** See the head of this file. */
 export class Neighbors {
   readonly deadlines: Deadlines = new Deadlines();
-  /** Neighbours that something is to be sent to, or asked of. */
-  readonly dirty: Fifo<Neighbor>;
+  /** Neighbours that are to be asked, or that packets may go to now. */
+  readonly dirty: Set<Neighbor> = new Set();
+  /** Neighbours whose packets wait for room on a full link. */
+  private readonly stalled: Set<Neighbor> = new Set();
   private readonly context: Context;
   private readonly unreachable: Unreachable;
   private readonly ids: IndexPool;
@@ -37,7 +38,6 @@ export class Neighbors {
     this.unreachable = unreachable;
     this.ids = new IndexPool(neighborsMax);
     this.byAddress = new FlowTable(context.entropy.int32());
-    this.dirty = new Fifo(neighborsMax);
   }
 
   get size(): number {
@@ -59,39 +59,47 @@ export class Neighbors {
    * as it was.
    */
   output(station: Station, address: number, packet: Packet): number {
-    const neighbor = this.find(station, address) ?? this.create(station, address);
+    let neighbor = this.find(station, address);
     if (neighbor === undefined) {
-      this.context.drop(packet, R.NEIGHBOR_TABLE_FULL);
-      return TAKEN;
+      neighbor = this.create(station, address);
+      if (neighbor === undefined) {
+        this.context.drop(packet, R.NEIGHBOR_TABLE_FULL);
+        return TAKEN;
+      }
+      this.ask(neighbor);
     }
     this.use(neighbor);
     if (!neighbor.known) {
       this.wait(neighbor, packet);
       return TAKEN;
     }
+    // What waited goes first.
+    if (neighbor.pending.size > 0 && !this.flushPending(neighbor)) return FULL;
     // RFC 4861 7.3.3: what was not confirmed lately is used, and asked about if nobody confirms it soon.
     if (neighbor.state === STALE) this.enter(neighbor, DELAY, this.context.options.neighborDelayMs);
     return this.send(neighbor, packet);
   }
 
-  /** The neighbour of an address we were asked by, or that answered: made if `make`, else only if it is here. */
+  /**
+   * Somebody says what the station address of `address` is. `answers`: to us alone, as who was asked does. Who is not known
+   * yet is made room for if `make`.
+   */
   learn(station: Station, address: number, high: number, low: number, answers: boolean, make: boolean): void {
     let neighbor = this.find(station, address);
     if (neighbor === undefined && make) neighbor = this.create(station, address);
     if (neighbor === undefined || neighbor.state === PERMANENT) return;
-    const { options, nowMs } = this.context;
+    const { options, uptimeS } = this.context;
     const same = neighbor.known && neighbor.high === high && neighbor.low === low;
     // Two stations that claim one address must not make us change sides with every frame (Linux locktime).
-    const recent = neighbor.known && diff(nowMs, neighbor.confirmedMs) < options.neighborLockMs;
+    const recent = neighbor.known && uptimeS - neighbor.confirmedS < options.neighborLockMs / 1000;
     if (!same && recent) return;
     neighbor.high = high;
     neighbor.low = low;
-    neighbor.confirmedMs = nowMs;
-    neighbor.probes = 0;
-    neighbor.asks = false;
-    if (answers) this.enter(neighbor, REACHABLE, this.reachableMs());
-    else if (!same) this.enter(neighbor, STALE, 0);
-    if (neighbor.pending.size > 0) this.markDirty(neighbor);
+    neighbor.confirmedS = uptimeS;
+    // RFC 4861 7.2.5: what nobody asked for may say where somebody is, but not that he hears us.
+    const asked = neighbor.state === INCOMPLETE || neighbor.state === PROBE;
+    if (answers && asked) this.found(neighbor, REACHABLE, this.reachableMs());
+    else if (!same) this.found(neighbor, STALE, 0);
   }
 
   /** A neighbour by order: `ip neigh add ADDRESS lladdr ... nud permanent`. False: the table is full. */
@@ -100,22 +108,21 @@ export class Neighbors {
     if (neighbor === undefined) return false;
     neighbor.high = high;
     neighbor.low = low;
-    neighbor.asks = false;
-    this.enter(neighbor, PERMANENT, 0);
-    if (neighbor.pending.size > 0) this.markDirty(neighbor);
+    this.found(neighbor, PERMANENT, 0);
     return true;
   }
 
-  /** `ip neigh del`: forgotten, with what waits for it. */
+  /** `ip neigh del`: forgotten; the senders of what waits for it hear that it cannot be reached. */
   remove(neighbor: Neighbor): void {
-    this.leaveUse(neighbor);
-    this.deadlines.cancel(neighbor.id);
-    this.byAddress.delete(neighbor.address, neighbor.station.id);
-    this.rows[neighbor.id] = undefined;
-    this.ids.release(neighbor.id);
+    this.forget(neighbor);
     for (let packet = neighbor.pending.shift(); packet !== undefined; packet = neighbor.pending.shift()) {
       this.unreachable.unresolved(packet);
     }
+  }
+
+  /** The stack closes: nobody is told. */
+  clear(): void {
+    for (const neighbor of this.all()) this.discard(neighbor, R.SEND_CLOSED);
   }
 
   /** A link goes: so do all behind it. */
@@ -130,18 +137,24 @@ export class Neighbors {
     }
   }
 
-  /** Sends what waited, now that its neighbour is known. What the link will not take goes on waiting. */
-  flushPending(neighbor: Neighbor): void {
-    while (neighbor.known && neighbor.pending.size > 0) {
-      if (this.send(neighbor, neighbor.pending.at(0)) === FULL) return;
-      neighbor.pending.shift();
-    }
+  /** Sends what waits for neighbours that are known by now: before what is new, so that order is kept. */
+  flush(): void {
+    for (const neighbor of this.dirty) this.flushPending(neighbor);
+    for (const neighbor of this.stalled) this.flushPending(neighbor);
   }
 
-  markDirty(neighbor: Neighbor): void {
-    if (neighbor.dirty) return;
-    neighbor.dirty = true;
-    this.dirty.push(neighbor);
+  /** False: the link is full, and something goes on waiting. */
+  private flushPending(neighbor: Neighbor): boolean {
+    while (neighbor.known && neighbor.pending.size > 0) {
+      if (neighbor.state === STALE) this.enter(neighbor, DELAY, this.context.options.neighborDelayMs);
+      if (this.send(neighbor, neighbor.pending.at(0)) === FULL) {
+        this.stalled.add(neighbor);
+        return false;
+      }
+      neighbor.pending.shift();
+    }
+    this.stalled.delete(neighbor);
+    return true;
   }
 
   private send(neighbor: Neighbor, packet: Packet): number {
@@ -174,6 +187,7 @@ export class Neighbors {
     neighbor.pending.push(packet);
   }
 
+  /** Not used yet, so the first to go: a flood of strangers that ask us does not drive out whom we talk to. */
   private create(station: Station, address: number): Neighbor | undefined {
     let id = this.ids.allocate();
     if (id === NONE) {
@@ -183,8 +197,10 @@ export class Neighbors {
     const neighbor = new Neighbor(id, station, address, this.context.options.neighborPendingMax);
     this.rows[id] = neighbor;
     this.byAddress.set(address, station.id, id);
-    this.enterUse(neighbor);
-    this.ask(neighbor);
+    neighbor.newer = this.oldest;
+    if (this.oldest !== undefined) this.oldest.older = neighbor;
+    else this.newest = neighbor;
+    this.oldest = neighbor;
     return neighbor;
   }
 
@@ -193,8 +209,25 @@ export class Neighbors {
     let neighbor = this.oldest;
     while (neighbor !== undefined && neighbor.state === PERMANENT) neighbor = neighbor.newer;
     if (neighbor === undefined) return false;
-    this.remove(neighbor);
+    this.discard(neighbor, R.NEIGHBOR_TABLE_FULL);
     return true;
+  }
+
+  private discard(neighbor: Neighbor, reason: number): void {
+    this.forget(neighbor);
+    for (let packet = neighbor.pending.shift(); packet !== undefined; packet = neighbor.pending.shift()) {
+      this.context.drop(packet, reason);
+    }
+  }
+
+  private forget(neighbor: Neighbor): void {
+    this.leaveUse(neighbor);
+    this.dirty.delete(neighbor);
+    this.stalled.delete(neighbor);
+    this.deadlines.cancel(neighbor.id);
+    this.byAddress.delete(neighbor.address, neighbor.station.id);
+    this.rows[neighbor.id] = undefined;
+    this.ids.release(neighbor.id);
   }
 
   /** One request more; RFC 1122 2.3.2.1: no more than one a second for one address. */
@@ -202,7 +235,15 @@ export class Neighbors {
     neighbor.probes++;
     neighbor.asks = true;
     this.deadlines.set(neighbor.id, add(this.context.nowMs, this.context.options.neighborRetransMs));
-    this.markDirty(neighbor);
+    this.dirty.add(neighbor);
+  }
+
+  /** Its station address is known: nothing is left to ask, and what waited may go. */
+  private found(neighbor: Neighbor, state: number, timeoutMs: number): void {
+    neighbor.probes = 0;
+    neighbor.asks = false;
+    this.enter(neighbor, state, timeoutMs);
+    if (neighbor.pending.size > 0) this.dirty.add(neighbor);
   }
 
   private enter(neighbor: Neighbor, state: number, timeoutMs: number): void {

@@ -1,15 +1,16 @@
 // A UDP socket of a stack: verbs that mark, one handler that hears. packages/node makes Node's dgram.Socket of it.
 
-import { EAGAIN, EBADF, EDESTADDRREQ, EISCONN, ENOTCONN, OK } from '../contract/errno.ts';
+import { EADDRNOTAVAIL, EAGAIN, EBADF, EDESTADDRREQ, EISCONN, ENOTCONN, OK } from '../contract/errno.ts';
 import { EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE } from '../contract/events.ts';
 import type { DatagramEndpoint } from '../ip/datagrams.ts';
 import type { Path } from '../ip/path.ts';
 import type { UdpEngine } from '../udp/engine.ts';
-import { formatIp4 } from '../wire/address.ts';
+import { formatIp4, parseIp4 } from '../wire/address.ts';
 import { checkPort, checkRange } from './arguments.ts';
 import type { Datagram } from './datagram.ts';
 import { DatagramSocket, type SocketHost } from './datagram-socket.ts';
-import { SocketError } from './errors.ts';
+import { invalidArgument, SocketError } from './errors.ts';
+import { Memberships, type MulticastHost } from './memberships.ts';
 
 /** What a UDP socket calls; each at most once per pump. */
 export interface UdpHandler {
@@ -40,13 +41,15 @@ export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
   protected readonly endpoint: DatagramEndpoint;
   private readonly engine: UdpEngine;
   private readonly handler: UdpHandler;
+  private readonly memberships: Memberships;
   /** The path of the last unconnected send: replies to one peer need no look-up each. */
   private last: Path | undefined = undefined;
   private lastAddress: string | number = 0;
   private lastGeneration = 0;
 
-  constructor(host: SocketHost, engine: UdpEngine, handler: UdpHandler) {
+  constructor(host: SocketHost, multicast: MulticastHost, engine: UdpEngine, handler: UdpHandler) {
     super(host);
+    this.memberships = new Memberships(multicast, host.context.options.groupsPerSocketMax);
     this.engine = engine;
     this.handler = handler;
     this.endpoint = engine.open(this);
@@ -69,7 +72,7 @@ export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
     checkPort(port, 1);
     if (this.endpoint.bound === undefined) this.bind();
     const path = this.resolved(
-      this.host.resolver.remote(address, this.endpoint.bound),
+      this.host.resolver.remote(address, this.endpoint.bound, this.endpoint),
       'connect',
       address,
       port,
@@ -154,6 +157,60 @@ export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
     return this.endpoint.connected !== undefined;
   }
 
+  /**
+   * Joins a group on the interface that has this address, or on that which a route to the group leads by. Whoever of the
+   * stack's sockets is bound to '0.0.0.0' or to the group itself hears it then (as in Linux, IP_MULTICAST_ALL). Throws
+   * EINVAL, ENODEV, EADDRINUSE (joined already), ENOBUFS.
+   *
+   * @example
+   * socket.bind('0.0.0.0', 5353);
+   * socket.addMembership('224.0.0.251', '10.9.0.2');
+   */
+  addMembership(group: string, interfaceAddress?: string): void {
+    this.enter('addMembership');
+    const result = this.memberships.add(group, interfaceAddress);
+    if (result !== OK) throw new SocketError(result, 'addMembership', group);
+    this.host.wake();
+  }
+
+  /** Leaves a group. Throws EINVAL, ENODEV, EADDRNOTAVAIL (not joined). */
+  dropMembership(group: string, interfaceAddress?: string): void {
+    this.enter('dropMembership');
+    const result = this.memberships.drop(group, interfaceAddress);
+    if (result !== OK) throw new SocketError(result, 'dropMembership', group);
+    this.host.wake();
+  }
+
+  /** Lets the socket send to broadcast addresses (SO_BROADCAST). */
+  setBroadcast(on: boolean): void {
+    this.enter('setBroadcast');
+    this.endpoint.broadcast = on;
+    this.forgetLast();
+  }
+
+  /** The TTL of what goes to groups, 0 (this host only) .. 255; 1 at first. */
+  setMulticastTTL(ttl: number): void {
+    this.enter('setMulticastTTL');
+    if (!(Number.isInteger(ttl) && ttl >= 0 && ttl <= 255)) invalidArgument('ttl', ttl, '0 to 255');
+    this.endpoint.multicastTtl = ttl;
+  }
+
+  /** Whether this stack hears what the socket sends to groups that it is in; true at first. */
+  setMulticastLoopback(on: boolean): void {
+    this.enter('setMulticastLoopback');
+    this.endpoint.multicastLoops = on;
+  }
+
+  /** Chooses by which interface groups are spoken to, by an address of it; '0.0.0.0': as routes say. Throws EADDRNOTAVAIL. */
+  setMulticastInterface(address: string): void {
+    this.enter('setMulticastInterface');
+    const word = parseIp4(address);
+    if (word === undefined || (word !== 0 && this.memberships.faceOf(word) === undefined))
+      throw new SocketError(EADDRNOTAVAIL, 'setMulticastInterface', address);
+    this.endpoint.multicastSource = word;
+    this.forgetLast();
+  }
+
   protected hear(events: number): void {
     if ((events & EVENT_ERROR) !== 0 && this.handler.error !== undefined) {
       const error = this.takeError();
@@ -165,11 +222,13 @@ export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
 
   protected hearClosed(): void {
     this.forgetLast();
+    this.memberships.clear();
     this.handler.closed?.(this);
   }
 
   protected shut(): void {
     this.forgetLast();
+    this.memberships.clear();
     this.engine.close(this.endpoint);
   }
 
@@ -182,7 +241,9 @@ export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
     }
     const { bound } = this.endpoint;
     const found =
-      typeof address === 'number' ? resolver.remoteWord(address, bound) : resolver.remote(address, bound);
+      typeof address === 'number'
+        ? resolver.remoteWord(address, bound, this.endpoint)
+        : resolver.remote(address, bound, this.endpoint);
     if (typeof found === 'number') return found;
     this.forgetLast();
     this.last = found;

@@ -64,7 +64,9 @@ export class UdpEngine {
   /** A socket that is neither bound nor connected. */
   open(target: EventTarget): DatagramEndpoint {
     const { udpReceiveBytes, udpSendBytes, ttl } = this.context.options;
-    return new DatagramEndpoint(target, this.queues, udpReceiveBytes, udpSendBytes, ttl);
+    const endpoint = new DatagramEndpoint(target, this.queues, udpReceiveBytes, udpSendBytes, ttl);
+    endpoint.groups = true;
+    return endpoint;
   }
 
   /** Binds to the path (local address or any, any) and a port, 0: one of ours. The socket takes over the hold on the path. */

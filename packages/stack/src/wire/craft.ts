@@ -29,6 +29,7 @@ import * as tcp from './tcp.ts';
 import { tcpOptionOctets } from './tcp-option-list.ts';
 import { UDP_CHECKSUM_AT, UDP_HEADER, writeUdp } from './udp.ts';
 
+export { type ArpFields, craftArp, craftFrame, craftFrameLayer, type FrameFields } from './frame.ts';
 export { repairChecksums } from './repair.ts';
 
 /** Dotted decimal, or an int32 word. */

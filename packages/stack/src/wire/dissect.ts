@@ -32,6 +32,13 @@ import * as tcp from './tcp.ts';
 import { readTcpOptionList } from './tcp-option-list.ts';
 import { UDP_HEADER, udpChecksum, udpDestinationPort, udpLength, udpSourcePort } from './udp.ts';
 
+export {
+  type ArpLayer,
+  dissectFrame,
+  type EtherLayer,
+  type FrameData,
+  frameSummary,
+} from './frame.ts';
 export type {
   DataLayer,
   IcmpLayer,

@@ -20,6 +20,7 @@ export const IPV4_MAX_TOTAL = 65_535;
 export const IPV4_MIN_MTU = 68;
 
 export const PROTO_ICMP = 1;
+export const PROTO_IGMP = 2;
 export const PROTO_TCP = 6;
 export const PROTO_UDP = 17;
 
