@@ -14,7 +14,7 @@ export interface UdpServiceCounters {
   echoed: number;
   discarded: number;
   generated: number;
-  /** From a port of a service like these: answering could go on for ever. */
+  /** From a port of a service like these (answering could go on for ever), or to a broadcast (fraggle: all would answer one). */
   refused: number;
   /** Nobody to answer (port 0), no way to them, or no room to send. */
   unanswered: number;
@@ -79,7 +79,7 @@ export class Services {
 
   private echo(socket: UdpSocket): void {
     for (let d = socket.receive(); d !== undefined; d = socket.receive()) {
-      if (ANSWERING_PORTS.has(d.port)) this.udp.refused++;
+      if (d.toMany || ANSWERING_PORTS.has(d.port)) this.udp.refused++;
       else if (socket.reply(d, d.bytes, d.offset, d.length)) this.udp.echoed++;
       else this.udp.unanswered++;
     }
@@ -91,7 +91,7 @@ export class Services {
 
   private generate(socket: UdpSocket): void {
     for (let d = socket.receive(); d !== undefined; d = socket.receive()) {
-      if (ANSWERING_PORTS.has(d.port)) {
+      if (d.toMany || ANSWERING_PORTS.has(d.port)) {
         this.udp.refused++;
         continue;
       }

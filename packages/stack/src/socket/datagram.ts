@@ -1,6 +1,6 @@
 // What a datagram socket hands to the application: a view of a received packet, for a moment.
 
-import type { Packet } from '../contract/packet.ts';
+import { CAST_HOST, type Packet } from '../contract/packet.ts';
 import { formatIp4 } from '../wire/address.ts';
 import { icmpSequence } from '../wire/icmpv4.ts';
 import { ipv4Source, ipv4Ttl } from '../wire/ipv4.ts';
@@ -35,6 +35,11 @@ export class Datagram {
   get ttl(): number {
     const packet = this.packet as Packet;
     return ipv4Ttl(packet.bytes, packet.network);
+  }
+
+  /** It went to a broadcast or a group: who answers it answers in the name of many. */
+  get toMany(): boolean {
+    return (this.packet as Packet).cast !== CAST_HOST;
   }
 
   /** The sequence number of an echo reply. */
