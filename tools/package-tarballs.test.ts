@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { requireTools } from '@tunstack/tun/testing';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runTool } from '../packages/apps/src/run-tool.ts';
@@ -58,7 +59,8 @@ async function must(...words: string[]): Promise<string> {
 }
 
 // As tidy: Linux makes the prebuild with node-gyp; what packs elsewhere has none and publishes nothing.
-describe.skipIf(process.platform !== 'linux')('the tarballs', () => {
+// node-gyp, which makes the prebuild, is a Python program that writes a Makefile.
+describe.skipIf(process.platform !== 'linux' || requireTools('python3', 'make'))('the tarballs', () => {
   beforeAll(async () => {
     const printed = await must(
       process.execPath,

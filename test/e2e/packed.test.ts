@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { requireTun } from '@tunstack/tun/testing';
+import { requireTools, requireTun } from '@tunstack/tun/testing';
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { root, run, tool } from '../support/namespace.ts';
 
@@ -78,7 +78,7 @@ async function opensTun(at: string): Promise<void> {
   expect(doctor.code, doctor.stdout).toBe(0);
 }
 
-describe.skipIf(requireTun())('the packed tarballs', () => {
+describe.skipIf(requireTun() || requireTools('python3', 'make'))('the packed tarballs', () => {
   beforeAll(async () => {
     mkdirSync(tools);
     symlinkSync(process.execPath, join(tools, 'node'));

@@ -2,5 +2,5 @@
 export { type Output, run, runHere, runIn } from './command.ts';
 export { type Deferred, deferred, Journal } from './deferred.ts';
 export { echoDevice } from './echo.ts';
-export { requireRoot, requireTun } from './require-tun.ts';
+export { requireRoot, requireTools, requireTun } from './require-tun.ts';
 export { isSpinning } from './spinning.ts';

@@ -29,6 +29,16 @@ export function requireTun(): boolean {
   return true;
 }
 
+/** True when tests that run these programs must be skipped, for one is not installed; fails instead under REQUIRE_TUN=1. */
+export function requireTools(...tools: readonly string[]): boolean {
+  const missing = tools.filter((tool) => findTool(tool) === undefined);
+  if (missing.length === 0) return false;
+  const why = `not installed: ${missing.join(', ')}`;
+  if (process.env.REQUIRE_TUN === '1') throw new Error(`REQUIRE_TUN=1, but ${why}`);
+  process.stderr.write(`tests are skipped: ${why}\n`);
+  return true;
+}
+
 /** True when a test that changes mounts or named namespaces must be skipped; fails instead under REQUIRE_TUN=1. */
 export function requireRoot(): boolean {
   if (requireTun()) return true;
