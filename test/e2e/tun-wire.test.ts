@@ -19,12 +19,16 @@ const [inA, inB] = names.map((name) => ['ip', 'netns', 'exec', name]);
 const QUIET = 'net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1'.split(' ');
 const ADDRESSES = '--address-a 10.7.0.1/24 --address-b 10.7.0.2/24'.split(' ');
 
-interface Counts {
-  readonly [what: string]: number;
+type Counts = Readonly<
+  Record<'packets' | 'bytes' | 'carried' | 'lost' | 'duplicated' | 'reordered', number>
+> &
+  Readonly<Record<'corrupted' | 'overflowed' | 'refused', number>>;
+interface Late {
+  readonly late: { readonly p50Us: number; readonly p99Us: number; readonly maxUs: number };
 }
 interface End {
-  readonly ab: Counts;
-  readonly ba: Counts;
+  readonly ab: Counts & Late;
+  readonly ba: Counts & Late;
 }
 
 /** Two namespaces with a wire between them. */
@@ -101,6 +105,7 @@ describe('tun-wire, asked wrongly', () => {
     ['a time without a unit', ['a', 'b', '--delay', '20'], 2, /--delay takes a time, as 20ms/],
     ['three directions', ['a', 'b', '--delay', '1ms,2ms,3ms'], 2, /or two of it with a comma/],
     ['octets for a rate', ['a', 'b', '--rate', '5mb'], 2, /--rate takes a rate, as 50mbit/],
+    ['a queue of no packets', ['a', 'b', '--queue', '0p'], 2, /--queue takes a size, as 100kb, 100p or 2bdp/],
     ['a product without its factors', ['a', 'b', '--queue', '2bdp'], 2, /give --rate and --delay too/],
     ['a seed with a fraction', ['a', 'b', '--seed', '1.5'], 2, /--seed takes a whole number/],
     ['an address without its length', ['a', 'b', '--address-a', '10.7.0.1'], 2, /10\.7\.0\.1\/24/],
@@ -284,6 +289,30 @@ describe.skipIf(requireRoot())('tun-wire between two namespaces', () => {
     },
   );
 
+  test.skipIf(iperf3 === undefined)(
+    'TCP of two kernels fills a bottleneck of two bandwidth-delay products, and the wire tells how late it was',
+    async () => {
+      const wire = await startWire(...'--rate 20mbit --delay 10ms --queue 2bdp'.split(' '));
+      const { end } = await iperf('-t', '3', '-C', 'cubic');
+      const { ab } = await stopWire(wire);
+      // 1448 octets of 1500; what came while the loop was late is not lost to the rate.
+      const most = 20e6 * (1448 / 1500);
+      expect(end.sum_received.bits_per_second).toBeLessThan(most * 1.05);
+      expect(end.sum_received.bits_per_second).toBeGreaterThan(most * 0.7);
+      expect(ab.late.p50Us).toBeLessThanOrEqual(ab.late.p99Us);
+      expect(ab.late.p99Us).toBeLessThanOrEqual(ab.late.maxUs);
+      expect(ab.late.maxUs).toBeGreaterThan(0);
+    },
+  );
+
+  test('a queue of packets holds so many, whatever their size', async () => {
+    // 8 pings of 1028 octets each at once, 0.8 s apiece: one is being sent, two wait.
+    const wire = await startWire(...'--rate 10kbit,0 --queue 3p'.split(' '));
+    await ping('-q', '-c', '8', '-i', '0.002', '-s', '1000', '-W', '0.1');
+    const { ab } = await stopWire(wire);
+    expect(ab).toMatchObject({ packets: 8, carried: 3, overflowed: 5 });
+  });
+
   test.skipIf(iperf3 === undefined).each([
     ['TUN', []],
     ['TAP', ['--tap']],
@@ -298,6 +327,14 @@ describe.skipIf(requireRoot())('tun-wire between two namespaces', () => {
       expect(ba.packets).toBeGreaterThan(10);
       expect(ab.packets).toBe(ab.carried + ab.lost + ab.overflowed);
     }
+  });
+
+  test('in real time it is scheduled before other programs, and carries as well', async () => {
+    const wire = await startWire('--realtime', '--delay', '1ms');
+    const { stdout } = await run(['chrt', '--pid', `${wire.child.pid}`]);
+    expect(stdout).toMatch(/SCHED_FIFO[\s\S]*: 1$/m);
+    expect((await ping('-c', '3', '-i', '0.01')).stdout).toContain('3 received');
+    await stopWire(wire);
   });
 
   test('a device that is deleted ends it with 1 and a line', async () => {

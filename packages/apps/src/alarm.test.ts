@@ -1,7 +1,7 @@
 // The alarm on an event loop of the test's: it rings once, never early, and soon after, however late timers are.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Alarm } from './alarm.ts';
+import { Alarm, NAP_US } from './alarm.ts';
 
 /** What a turn of the loop takes here. */
 const TURN_US = 10;
@@ -10,6 +10,10 @@ const TURN_US = 10;
 class Loop {
   nowUs = 0;
   turns = 0;
+  /** Naps, and how long each was. */
+  readonly naps: number[] = [];
+  /** Callbacks that ran after the loop had polled. */
+  immediatesRun = 0;
   private readonly immediates = new Set<() => void>();
   private readonly timers = new Map<object, { dueUs: number; look: () => void }>();
 
@@ -28,6 +32,12 @@ class Loop {
     vi.stubGlobal('clearTimeout', (timer: object) => this.timers.delete(timer));
   }
 
+  /** Stands still, and wakes up a little late. */
+  readonly nap = (us: number): void => {
+    this.naps.push(us);
+    this.nowUs += us + 5;
+  };
+
   get pending(): number {
     return this.immediates.size + this.timers.size;
   }
@@ -44,6 +54,7 @@ class Loop {
       }
       for (const look of [...this.immediates]) {
         this.immediates.delete(look);
+        this.immediatesRun++;
         look();
       }
     }
@@ -63,6 +74,7 @@ function makeAlarm(latenessUs = 200): { loop: Loop; alarm: Alarm } {
   const alarm = new Alarm(
     () => loop.nowUs,
     () => rang.push(loop.nowUs),
+    loop.nap,
   );
   return { loop, alarm };
 }
@@ -88,6 +100,36 @@ test('it sleeps until just before: a long wait takes no more turns than a short 
   expect(loop.turns).toBeLessThan(300);
 });
 
+test('it turns in naps, no longer than a packet may wait, and none is the last thing before it rings', () => {
+  const { loop, alarm } = makeAlarm();
+  for (const us of [1400, 90, 15]) {
+    const before = loop.naps.length;
+    alarm.set(loop.nowUs + us);
+    loop.run();
+    const naps = loop.naps.slice(before);
+    expect(naps.every((nap) => nap > 0 && nap <= NAP_US)).toBe(true);
+    // A turn between two naps: there the loop takes in what came.
+    expect(loop.turns).toBeGreaterThan(loop.naps.length);
+    expect(naps.length).toBe({ 1400: 19, 90: 1, 15: 0 }[us]);
+  }
+});
+
+test('a timer that ends close to the moment does not nap before the loop has taken in what came meanwhile', () => {
+  const { loop } = makeAlarm(400);
+  const polledBefore: number[] = [];
+  const alarm = new Alarm(
+    () => loop.nowUs,
+    () => rang.push(loop.nowUs),
+    (us) => {
+      polledBefore.push(loop.immediatesRun);
+      loop.nap(us);
+    },
+  );
+  alarm.set(3000);
+  loop.run();
+  expect(polledBefore[0]).toBe(1);
+});
+
 test('an earlier moment takes the place of a later one, and a later one that of an earlier', () => {
   const { loop, alarm } = makeAlarm();
   alarm.set(50_000);
@@ -107,6 +149,7 @@ test('what rings may set the next', () => {
       rang.push(loop.nowUs);
       if (rang.length < 4) again.set(loop.nowUs + 700);
     },
+    () => {},
   );
   alarm.close();
   again.set(700);

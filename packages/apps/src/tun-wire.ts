@@ -2,7 +2,6 @@
 
 import { randomInt } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import type { Impairment } from '@tunstack/sim';
 import { closeDevice, nsenterCommand, type OpenedDevice, openDevice } from '@tunstack/tun';
 import {
   EXIT_FAILED,
@@ -20,11 +19,13 @@ import { kernelDrops } from './kernel-drops.ts';
 import { untilEnding } from './signals.ts';
 import { type DirectionCounts, TwoEnds } from './two-ends.ts';
 import { addressFlag, impairmentFlags, WIRE_FLAGS } from './wire-flags.ts';
+import type { LaneImpairment } from './wire-lane.ts';
 import { VerdictLog } from './wire-log.ts';
+import { goRealtime, wakeOnTime } from './wire-priority.ts';
 import { difference, formatCounts, formatRates } from './wire-report.ts';
 
-/** Packets that wait for us in a namespace of our own; in one that is there, at least as many (see openDevice). */
-const TXQUEUELEN = 1000;
+/** Packets that wait for us to read: more than come while the scheduler keeps us waiting. What it drops no seed decides. */
+const TXQUEUELEN = 10_000;
 
 const HELP: string = helpText(
   'tun-wire [flags] NSA NSB',
@@ -40,13 +41,14 @@ const HELP: string = helpText(
     'tun-wire a b --address-a 10.7.0.1/24 --address-b 10.7.0.2/24 --loss 1% --delay 20ms --seed 7',
     'tun-wire a b --tap --rate 50mbit --queue 2bdp --delay 10ms --jitter 5ms -v',
     'tun-wire a b --loss 5%,0 --log verdicts.txt',
+    'tun-wire a b --realtime --rate 50mbit --queue 0.5bdp --delay 500us --reorder 1% --json',
   ],
 );
 
 /** The plan of one run. */
 interface Plan {
   readonly names: readonly [string, string];
-  readonly impairments: readonly [Impairment, Impairment];
+  readonly impairments: readonly [LaneImpairment, LaneImpairment];
   readonly seed: number;
   readonly mtu: number;
   readonly addresses: readonly [string | undefined, string | undefined];
@@ -96,6 +98,8 @@ async function carry(given: Given, plan: Plan): Promise<number> {
   const gone = new Promise<void>((resolve) => {
     tellGone = resolve;
   });
+  wakeOnTime();
+  if (given.on('realtime')) goRealtime();
   const devices = openBoth(given, plan);
   const ended = untilEnding(['SIGINT', 'SIGTERM'], gone, () => process.stderr.write(report()));
   const ends = new TwoEnds(
@@ -112,10 +116,12 @@ async function carry(given: Given, plan: Plan): Promise<number> {
   const startMs = performance.now();
   const report = (dropped: readonly (number | undefined)[] = []): string => {
     const [ab, ba] = ends.counts;
+    const [lateAb, lateBa] = ends.lateness;
     const seconds = (performance.now() - startMs) / 1000;
     const counts = {
       ...{ seed: plan.seed, seconds },
-      ...{ ab: { ...ab, dropped: dropped[0] }, ba: { ...ba, dropped: dropped[1] } },
+      ab: { ...ab, dropped: dropped[0], late: lateAb },
+      ba: { ...ba, dropped: dropped[1], late: lateBa },
     };
     return json ? `${JSON.stringify(counts)}\n` : formatCounts(counts);
   };
@@ -150,7 +156,7 @@ function openBoth(given: Given, { names, mtu, addresses }: Plan): readonly [Open
     return openDevice({
       ...{ mode: given.on('tap') ? 'tap' : 'tun', name: given.text('name') ?? 'wire%d', netns, mtu },
       ...(address !== undefined && { address }),
-      ...(netns === 'new' && { txqueuelen: TXQUEUELEN }),
+      txqueuelen: TXQUEUELEN,
     });
   };
   const a = open(0);

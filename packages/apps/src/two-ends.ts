@@ -1,19 +1,25 @@
 // A wire in real time between two devices: what arrives at one end is carried by its lane, and leaves at the other.
 //
-//   device A -> poll -> lane a>b -(agenda: what is under way)-> transmit -> flush -> device B      and the same back
+//   device A -> poll -> lane a>b (what is under way) -> transmit -> flush -> device B      and the same back
 
 import { performance } from 'node:perf_hooks';
-import { Agenda, type Impairment } from '@tunstack/sim';
 import { Prng } from '@tunstack/stack/base';
 import { FULL, type LinkUser, type Packet, PacketPool } from '@tunstack/stack/contract';
 import { type OpenedDevice, TunLink, type TunLinkEvent } from '@tunstack/tun';
 import { Alarm } from './alarm.ts';
-import { Lane, type LaneCounters } from './wire-lane.ts';
+import { Lane, type LaneCounters, type LaneImpairment } from './wire-lane.ts';
+import type { LatenessReport } from './wire-lateness.ts';
 import type { VerdictLog } from './wire-log.ts';
 
 /** What may be under way, octets of slots: 64 Ki packets of Ethernet's size, about a gigabit for 0.7 s. */
 const POOL_LIMITS = { smallBytes: 32 << 20, mediumBytes: 128 << 20, largeBytes: 128 << 20 };
 const BATCH = 256;
+/** A turn that comes so much after what was due was late, and the packets it finds may have come since then. */
+const LATE_US = 500;
+/** It is known for so long: until the loop has looked at both devices. */
+const SETTLED_US = 1000;
+/** The longest that is made up for: a program that was stopped has not been a line meanwhile. */
+const AWAY_MAX_US = 100_000;
 const DIRECTIONS = ['a>b', 'b>a'] as const;
 
 /** One direction's counters, with what its destination would not take: it is down, or no IP by its first nibble. */
@@ -39,7 +45,7 @@ class End implements LinkUser {
   }
 
   receive(packet: Packet): void {
-    this.lane?.carry(packet, this.ends.nowUs);
+    this.lane?.carry(packet, this.ends.nowUs, this.ends.sinceUs);
   }
 
   ready(): void {}
@@ -64,7 +70,11 @@ class End implements LinkUser {
 export class TwoEnds {
   /** The moment of the turn that runs, microseconds. */
   nowUs = 0;
-  private readonly agenda: Agenda = new Agenda();
+  /** The earliest moment that what is taken in now may have come: `nowUs`, unless the loop was late. */
+  sinceUs = 0;
+  /** The last time that the loop was late: since when, and when it was back. */
+  private awayUs = 0;
+  private backUs: number = Number.NEGATIVE_INFINITY;
   private readonly alarm: Alarm;
   private readonly ends: readonly [End, End];
   private readonly lanes: readonly [Lane, Lane];
@@ -72,7 +82,7 @@ export class TwoEnds {
   /** Takes the devices over. `seed` gives each direction its own, as sim's Wire does. */
   constructor(
     devices: readonly [OpenedDevice, OpenedDevice],
-    impairments: readonly [Impairment, Impairment],
+    impairments: readonly [LaneImpairment, LaneImpairment],
     seed: number,
     onEvent: (device: OpenedDevice, event: TunLinkEvent) => void,
     log?: VerdictLog,
@@ -87,8 +97,8 @@ export class TwoEnds {
       const to = this.ends[1 - i];
       const deliver = (packet: Packet): void => to.send(packet);
       return log === undefined
-        ? new Lane(impairments[i], seeds.int32(), this.agenda, deliver)
-        : new Lane(impairments[i], seeds.int32(), this.agenda, deliver, (verdict, packet) =>
+        ? new Lane(impairments[i], seeds.int32(), deliver)
+        : new Lane(impairments[i], seeds.int32(), deliver, (verdict, packet) =>
             log.write(DIRECTIONS[i], verdict, packet),
           );
     };
@@ -108,10 +118,14 @@ export class TwoEnds {
     return [of(0), of(1)];
   }
 
+  /** How late packets left, A to B, B to A. */
+  get lateness(): readonly [LatenessReport, LatenessReport] {
+    return [this.lanes[0].lateness.report, this.lanes[1].lateness.report];
+  }
+
   /** For an end: a batch lies in its slab. */
   arrived(link: TunLink): void {
-    this.nowUs = clockUs();
-    this.agenda.run(this.nowUs);
+    this.look();
     link.poll(BATCH);
     // What is lent from this slab waits in the other's queue: that is written before the slab is given back.
     this.finish(link === this.ends[0].link ? 1 : 0);
@@ -119,22 +133,39 @@ export class TwoEnds {
 
   close(): void {
     this.alarm.close();
-    this.agenda.clear();
+    for (const lane of this.lanes) lane.clear();
     for (const { link } of this.ends) link.close();
+  }
+
+  private get nextUs(): number {
+    return Math.min(this.lanes[0].nextUs, this.lanes[1].nextUs);
   }
 
   /** Something is due. */
   private turn(): void {
-    this.nowUs = clockUs();
-    this.agenda.run(this.nowUs);
+    this.look();
     this.finish(0);
+  }
+
+  /** Reads the clock, once a turn, and delivers what is due. */
+  private look(): void {
+    const nowUs = clockUs();
+    const dueUs = this.nextUs;
+    if (nowUs - dueUs > LATE_US) {
+      this.awayUs = Math.max(dueUs, nowUs - AWAY_MAX_US);
+      this.backUs = nowUs;
+    }
+    this.nowUs = nowUs;
+    this.sinceUs = nowUs - this.backUs < SETTLED_US ? this.awayUs : nowUs;
+    this.lanes[0].run(nowUs);
+    this.lanes[1].run(nowUs);
   }
 
   /** Writes what waits for the devices, this end's first. */
   private finish(first: 0 | 1): void {
     this.ends[first].link.flush();
     this.ends[1 - first].link.flush();
-    this.alarm.set(this.agenda.nextUs);
+    this.alarm.set(this.nextUs);
   }
 }
 

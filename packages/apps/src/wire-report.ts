@@ -1,13 +1,20 @@
 // What tun-wire prints: a line a second, and the counts at the end.
 
 import type { DirectionCounts } from './two-ends.ts';
+import type { LatenessReport } from './wire-lateness.ts';
 
-/** A to B, B to A; `dropped`: what the kernel lost before we read it, where that is known. */
+/** `dropped`: what the kernel lost before we read it, where that is known; `late`: how late what was delayed left. */
+interface EndCounts extends DirectionCounts {
+  readonly dropped: number | undefined;
+  readonly late: LatenessReport;
+}
+
+/** A to B, B to A. */
 export interface WireCounts {
   readonly seed: number;
   readonly seconds: number;
-  readonly ab: DirectionCounts & { readonly dropped: number | undefined };
-  readonly ba: DirectionCounts & { readonly dropped: number | undefined };
+  readonly ab: EndCounts;
+  readonly ba: EndCounts;
 }
 
 /** What befell packets, in the order it is told. */
@@ -15,10 +22,12 @@ const HAPPENINGS = ['lost', 'duplicated', 'reordered', 'corrupted', 'overflowed'
 
 /** `a > b: 100 packets, 8400 bytes: carried 99, lost 1, ...` for both directions. */
 export function formatCounts({ seed, seconds, ab, ba }: WireCounts): string {
-  const line = (name: string, counts: WireCounts['ab']): string => {
+  const line = (name: string, counts: EndCounts): string => {
     const words = HAPPENINGS.map((what) => `${what} ${counts[what]}`).join(', ');
     const dropped = counts.dropped === undefined ? '' : `, dropped by kernel ${counts.dropped}`;
-    return `${name}: ${counts.packets} packets, ${counts.bytes} bytes: carried ${counts.carried}, ${words}${dropped}\n`;
+    const { p50Us, p99Us, maxUs } = counts.late;
+    const late = maxUs === 0 ? '' : `, late by ${p50Us} us (p50), ${p99Us} us (p99), ${maxUs} us (max)`;
+    return `${name}: ${counts.packets} packets, ${counts.bytes} bytes: carried ${counts.carried}, ${words}${dropped}${late}\n`;
   };
   return `\nseed ${seed}, ${seconds.toFixed(1)} s\n${line('a > b', ab)}${line('b > a', ba)}`;
 }

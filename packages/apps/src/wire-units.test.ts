@@ -1,7 +1,7 @@
 // The units of tun-wire's flags: what they mean, and what is refused.
 
 import { expect, test } from 'vitest';
-import { parseBdp, parseChance, parseRate, parseSize, parseTime } from './wire-units.ts';
+import { parseBdp, parseChance, parsePackets, parseRate, parseSize, parseTime } from './wire-units.ts';
 
 test.each([
   [parseChance, '1%', 0.01],
@@ -32,6 +32,11 @@ test.each([
   [parseSize, '2mb', 2 << 20],
   [parseSize, '0', undefined],
   [parseSize, '2000mb', undefined],
+  [parsePackets, '100p', 100],
+  [parsePackets, '0p', undefined],
+  [parsePackets, '1.5p', undefined],
+  [parsePackets, '2000000p', undefined],
+  [parsePackets, '100', undefined],
   [parseBdp, '2bdp', 2],
   [parseBdp, '0.5bdp', 0.5],
   [parseBdp, '0bdp', undefined],

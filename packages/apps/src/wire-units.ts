@@ -2,6 +2,7 @@
 // with a comma: from A to B, and from B to A.
 
 import { type Given, UsageError } from './cli.ts';
+import { QUEUE_PACKETS_MAX } from './wire-bottleneck.ts';
 
 /** What a value means, or undefined when it is none. */
 type Parse = (text: string) => number | undefined;
@@ -39,6 +40,13 @@ const SIZE_MAX = 1 << 30;
 export function parseSize(text: string): number | undefined {
   const bytes = withUnit(text, SIZE_BYTES);
   return bytes === undefined || bytes === 0 || bytes > SIZE_MAX ? undefined : Math.round(bytes);
+}
+
+/** `100p`, as packets. */
+export function parsePackets(text: string): number | undefined {
+  const match = /^(\d+)p$/.exec(text);
+  const packets = match === null ? 0 : Number(match[1]);
+  return packets === 0 || packets > QUEUE_PACKETS_MAX ? undefined : packets;
 }
 
 /** `2bdp`, as a factor. */

@@ -28,6 +28,8 @@ export interface Impairment {
 export interface Fate {
   lost: boolean;
   duplicated: boolean;
+  /** Held back: `delayUs` has it. */
+  reordered: boolean;
   /** The bit to flip, or -1. */
   corruptBit: number;
   /** Microseconds under way, without the wait for the rate. */
@@ -37,23 +39,35 @@ export interface Fate {
 /** Decides packet by packet. One per direction. */
 export class Fates {
   private readonly prng: Prng;
-  private readonly how: Impairment;
+  private readonly how: Required<Pick<Impairment, 'loss' | 'duplicate' | 'reorder' | 'corrupt'>>;
+  private readonly delayUs: number;
+  private readonly jitterUs: number;
+  private readonly reorderUs: number;
+  private readonly fate: Fate = {
+    ...{ lost: false, duplicated: false, reordered: false },
+    ...{ corruptBit: -1, delayUs: 0 },
+  };
 
   constructor(how: Impairment, seed: number) {
-    this.how = how;
+    const { loss = 0, duplicate = 0, reorder = 0, corrupt = 0 } = how;
+    this.how = { loss, duplicate, reorder, corrupt };
+    this.delayUs = Math.max(1, how.delayUs ?? 1);
+    this.jitterUs = how.jitterUs ?? 0;
+    this.reorderUs = how.reorderUs ?? 1000;
     this.prng = new Prng(seed);
   }
 
-  /** The fate of the next packet, of `length` octets: six draws, always. */
+  /** The fate of the next packet, of `length` octets: six draws, always. One record, good until the next call. */
   next(length: number): Fate {
-    const { how, prng } = this;
-    const lost = prng.chance(how.loss ?? 0);
-    const duplicated = prng.chance(how.duplicate ?? 0);
-    const reordered = prng.chance(how.reorder ?? 0);
-    const corrupted = prng.chance(how.corrupt ?? 0);
+    const { fate, how, prng } = this;
+    fate.lost = prng.chance(how.loss);
+    fate.duplicated = prng.chance(how.duplicate);
+    fate.reordered = prng.chance(how.reorder);
+    const corrupted = prng.chance(how.corrupt);
     const bit = prng.below(Math.max(1, length * 8));
-    const jitter = Math.floor(prng.unit() * ((how.jitterUs ?? 0) + 1));
-    const delayUs = Math.max(1, how.delayUs ?? 1) + jitter + (reordered ? (how.reorderUs ?? 1000) : 0);
-    return { lost, duplicated, corruptBit: corrupted ? bit : -1, delayUs };
+    fate.corruptBit = corrupted ? bit : -1;
+    const jitterUs = Math.floor(prng.unit() * (this.jitterUs + 1));
+    fate.delayUs = this.delayUs + jitterUs + (fate.reordered ? this.reorderUs : 0);
+    return fate;
   }
 }
