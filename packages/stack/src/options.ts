@@ -43,6 +43,8 @@ export interface Options {
   readonly forwarding: boolean;
   /** Datagrams that one pump may pass on. */
   readonly forwardQueueMax: number;
+  /** Fills in the Record Route and Timestamp options of what it passes on: RFC 1812 5.3.13.4, 5.3.13.5; else they go on as they came. */
+  readonly forwardRecords: boolean;
   /** RFC 3704: 0 no check, 1 the way back must be the way it came (strict), 2 there must be one (loose). Linux rp_filter. */
   readonly rpFilter: number;
   /** Takes datagrams from an address of ours that came over a wire: Linux accept_local. */
@@ -50,6 +52,9 @@ export interface Options {
   /** Neighbours on Ethernet links: Linux gc_thresh3; and packets that wait for one of them: Linux unres_qlen. */
   readonly neighborsMax: number;
   readonly neighborPendingMax: number;
+  /** How long a neighbour that nothing is sent to stays, where there are more than so many: Linux gc_stale_time, gc_thresh1. */
+  readonly neighborStaleMs: number;
+  readonly neighborsKept: number;
   /** RFC 4861 10: REACHABLE_TIME, RETRANS_TIMER, DELAY_FIRST_PROBE_TIME, MAX_MULTICAST_SOLICIT. */
   readonly neighborReachableMs: number;
   readonly neighborRetransMs: number;
@@ -124,12 +129,29 @@ export interface Options {
   readonly tcpTimestamps: boolean;
   readonly tcpWindowScaling: boolean;
   readonly tcpSack: boolean;
+  /** RFC 8985 section 7: Linux tcp_early_retrans; RFC 5682: Linux tcp_frto; bursts of a millisecond: as Linux's fq qdisc would have it. */
+  readonly tcpTailLossProbe: boolean;
+  readonly tcpFrto: boolean;
+  readonly tcpPacing: boolean;
+  /** RFC 3168: 0 never, 1 asks for it and accepts it, 2 accepts it. Linux tcp_ecn. */
+  readonly tcpEcn: number;
+  /** 'cubic' (RFC 9438), 'reno' (RFC 6582) or 'bbr': Linux tcp_congestion_control. */
+  readonly tcpCongestion: string;
   readonly tcpFastPath: boolean;
   /** Connections awake, half-open rows, rows in TIME-WAIT, listeners. */
   readonly tcpConnectionsMax: number;
   readonly tcpSynBacklogMax: number;
   readonly tcpTimeWaitMax: number;
   readonly tcpListenersMax: number;
+  /**
+   * RFC 4987 3.6, when there are `tcpSynBacklogMax` half-open connections. 0: the oldest makes room, 1: a SYN cookie is
+   * sent, 2: cookies always. Never to those who asked to decide themselves (`defer`). Linux tcp_syncookies.
+   */
+  readonly tcpSynCookies: number;
+  /** RFC 1337 F1: no RST ends TIME-WAIT. Linux tcp_rfc1337. */
+  readonly tcpRfc1337: boolean;
+  /** An active open may end our own TIME-WAIT, a second after its last timestamp: 0 never, 1 yes, 2 on loopback. Linux tcp_tw_reuse. */
+  readonly tcpTimeWaitReuse: number;
   /** How long a SYN waits for an application that decides itself. */
   readonly tcpHeldSynMs: number;
   /** Packet memory, when the stack makes its own pool. */
@@ -158,10 +180,13 @@ export const DEFAULT_OPTIONS: Options = {
   reassemblyFragmentsMax: 2048,
   forwarding: false,
   forwardQueueMax: 4096,
+  forwardRecords: true,
   rpFilter: 0,
   acceptLocal: false,
   neighborsMax: 1024,
   neighborPendingMax: 101,
+  neighborStaleMs: 60_000,
+  neighborsKept: 128,
   neighborReachableMs: 30_000,
   neighborRetransMs: 1000,
   neighborDelayMs: 5000,
@@ -206,11 +231,19 @@ export const DEFAULT_OPTIONS: Options = {
   tcpTimestamps: true,
   tcpWindowScaling: true,
   tcpSack: true,
+  tcpTailLossProbe: true,
+  tcpFrto: true,
+  tcpPacing: true,
+  tcpEcn: 2,
+  tcpCongestion: 'cubic',
   tcpFastPath: true,
   tcpConnectionsMax: 262_144,
   tcpSynBacklogMax: 4096,
   tcpTimeWaitMax: 131_072,
   tcpListenersMax: 65_536,
+  tcpSynCookies: 1,
+  tcpRfc1337: false,
+  tcpTimeWaitReuse: 2,
   tcpHeldSynMs: 10_000,
   pool: DEFAULT_POOL_LIMITS,
 };

@@ -37,7 +37,6 @@ import { TcpListener, type TcpListenerHandler } from './socket/tcp-listener.ts';
 import { type TcpHandler, TcpSocket } from './socket/tcp-socket.ts';
 import { type UdpHandler, UdpSocket } from './socket/udp-socket.ts';
 import type { Stats } from './stats.ts';
-import { NewReno } from './tcp/congestion/new-reno.ts';
 import { TcpEngine } from './tcp/engine.ts';
 import { UdpEngine } from './udp/engine.ts';
 
@@ -127,8 +126,7 @@ export class Stack implements InterfaceOwner, SocketHost {
     this.forward = forward;
     this.reassembly = defragmenter.reassembly;
     this.ethernet = new EthernetFace(context, this.routeTable, icmpErrors, this);
-    const reno = (mss: number): NewReno => new NewReno(mss);
-    this.tcp = new TcpEngine(context, this.paths, output, this.input, icmpErrors, reno);
+    this.tcp = new TcpEngine(context, this.paths, output, this.input, icmpErrors);
     this.udp = new UdpEngine(context, this.paths, output, this.input);
     this.echo = new EchoSockets(context, this.paths, output);
     const icmp = new IcmpEngine(context, this.echo, new Quote(this.paths));
@@ -137,6 +135,7 @@ export class Stack implements InterfaceOwner, SocketHost {
       faces: this.faces,
       timed: [this.paths, this.tcp, this.reassembly, igmp, ...this.ethernet.timed],
       drained: [forward, igmp, this.tcp, this.udp, this.echo, this.ethernet.arp],
+      drainWaiting: () => this.ethernet.neighbors.drainWaiting(),
       drainAnswers: () => output.drainAnswers(),
     });
     this.loopback = this.attach(new Loopback(), true, undefined);
@@ -279,6 +278,10 @@ export class Stack implements InterfaceOwner, SocketHost {
 
   interfaceChanged(_face: Interface): void {
     this.routeTable.generation++;
+  }
+
+  linkUp(face: Interface): void {
+    for (const { address } of face.addresses) this.ethernet.announce(face, address);
   }
 
   /** Closes all sockets and links. What waits to be sent is dropped. */

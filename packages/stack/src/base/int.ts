@@ -25,3 +25,8 @@ export function after(a: number, b: number): boolean {
 export function earlier(a: number, b: number): number {
   return ((a - b) | 0) <= 0 ? a : b;
 }
+
+/** The later of two, which lie within half the circle of each other. */
+export function later(a: number, b: number): number {
+  return ((a - b) | 0) > 0 ? a : b;
+}

@@ -19,6 +19,7 @@ import { RangePool, SentRanges } from './buffers/sent-ranges.ts';
 import { Challenges } from './challenges.ts';
 import { AckSample } from './congestion/controller.ts';
 import { type Listener, Listeners } from './listener.ts';
+import { Delivery } from './loss/delivery.ts';
 import { initialRto } from './loss/rtt.ts';
 import { Rows } from './rows.ts';
 import { CLOSED, isSynchronized, SYN_RECEIVED, setState, TIME_WAIT } from './state.ts';
@@ -39,6 +40,9 @@ export class Connections implements DirtyList {
   readonly challenges: Challenges;
   /** Reused: what the last acknowledgment taught. */
   readonly sample: AckSample = new AckSample();
+  readonly delivery: Delivery = new Delivery();
+  /** Passive opens in SYN-RECEIVED that are awake: for this batch, or because their link is full. */
+  opening = 0;
   /** Octets of text that all connections together hold for their applications. */
   receiveOctets = 0;
   private readonly ids: IndexPool;
@@ -67,6 +71,11 @@ export class Connections implements DirtyList {
     return this.ids.inUse + this.rows.embryonic + this.rows.timeWaiting;
   }
 
+  /** Passive opens in SYN-RECEIVED, awake and asleep. */
+  get halfOpen(): number {
+    return this.rows.embryonic + this.opening;
+  }
+
   /** All that are awake. */
   awake(): Tcb[] {
     return this.tcbs.filter((tcb) => tcb !== undefined);
@@ -79,6 +88,21 @@ export class Connections implements DirtyList {
   /** True when such a connection exists, awake or asleep. */
   has(path: number, localPort: number, remotePort: number): boolean {
     return this.byTuple.get(path, (localPort << 16) | remotePort) !== NONE;
+  }
+
+  /**
+   * True when an active open may have this tuple: it is free, or ours in TIME-WAIT, and timestamps will tell the peer old from
+   * new (RFC 6191 for the other side): a second after the last one that was seen, as Linux's tcp_tw_reuse.
+   */
+  mayOpen(path: Path, localPort: number, remotePort: number): boolean {
+    const key = this.byTuple.get(path.id, (localPort << 16) | remotePort);
+    if (key === NONE) return true;
+    const { rows, context } = this;
+    const { tcpTimeWaitReuse: reuse, tcpTimestamps } = context.options;
+    if (reuse === 0 || (reuse === 2 && path.route?.face.loopback !== true) || !tcpTimestamps) return false;
+    if ((key & 1) === 0 || !rows.isTimeWait(key >> 1)) return false;
+    const seenS = rows.timestampS(key >> 1);
+    return seenS >= 0 && context.uptimeS - seenS > 1;
   }
 
   /** The connection of this tuple, woken if it sleeps; undefined: none. */
@@ -97,6 +121,24 @@ export class Connections implements DirtyList {
     const tcb = this.place(path, localPort, remotePort);
     if (tcb !== undefined) this.portUsers[localPort]++;
     return tcb;
+  }
+
+  /** A fresh Tcb, or one that wakes, is a passive open of this listener's. */
+  beginOpening(tcb: Tcb, listenerId: number): void {
+    tcb.listenerId = listenerId;
+    tcb.opening = true;
+    this.opening++;
+    const listener = this.listeners.at(listenerId);
+    if (listener === undefined) return;
+    tcb.maxSegment = listener.maxSegment;
+    if (listener.receiveBytes > 0) tcb.rcvLimit = tcb.rcvLimitMax = listener.receiveBytes;
+  }
+
+  /** It is established, asleep, or gone. */
+  endOpening(tcb: Tcb): void {
+    if (!tcb.opening) return;
+    tcb.opening = false;
+    this.opening--;
   }
 
   /** Ends a connection with an error for its application, or OK. Nothing is sent. */
@@ -254,7 +296,8 @@ export class Connections implements DirtyList {
     if (tcb === undefined) return undefined;
     this.deadlines.cancel((row << 1) | 1);
     rows.wake(row, tcb, deadline, context.nowMs, context.options);
-    tcb.listenerId = listenerId;
+    if (tcb.state === SYN_RECEIVED) this.beginOpening(tcb, listenerId);
+    else tcb.listenerId = listenerId;
     this.rearm(tcb);
     // What woke it may leave it as it was: the drain lets it sleep again.
     this.markDirty(tcb);
@@ -270,6 +313,7 @@ export class Connections implements DirtyList {
     tcb.localPort = localPort;
     tcb.remotePort = remotePort;
     tcb.ttl = options.ttl;
+    tcb.congestion = options.tcpCongestion;
     tcb.sendLimit = options.tcpSendBytes;
     tcb.rcvLimit = options.tcpReceiveBytes;
     tcb.rcvLimitMax = options.tcpReceiveBytesMax;
@@ -284,6 +328,7 @@ export class Connections implements DirtyList {
 
   /** The Tcb has no place in the tables any more; the tuple may. */
   private forget(tcb: Tcb): void {
+    this.endOpening(tcb);
     this.deadlines.cancel(tcb.id << 1);
     this.tcbs[tcb.id] = undefined;
     this.ids.release(tcb.id);

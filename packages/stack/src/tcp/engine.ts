@@ -4,7 +4,7 @@
 import { assert, CHECKS } from '../base/assert.ts';
 import type { Deadlines } from '../base/deadlines.ts';
 import { NONE } from '../base/index-pool.ts';
-import { after, before, diff } from '../base/int.ts';
+import { before, diff } from '../base/int.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { EADDRNOTAVAIL, OK } from '../contract/errno.ts';
@@ -17,24 +17,28 @@ import { PROTO_TCP } from '../wire/ipv4.ts';
 import { TCP_ACK, TCP_RST, TCP_SYN } from '../wire/tcp.ts';
 import { segmentArrives } from './arrives/arrives.ts';
 import { closedArrives } from './arrives/closed.ts';
+import { cookieArrives, cookieMss } from './arrives/cookie.ts';
 import { listenArrives, openPassively } from './arrives/listen.ts';
 import { settleText } from './arrives/step7-text.ts';
 import { abort } from './calls/abort.ts';
 import { openActive, openPassive } from './calls/open.ts';
-import type { ControllerFactory } from './congestion/controller.ts';
+import { Controllers } from './congestion/controllers.ts';
 import { Connections } from './connections.ts';
+import { COOKIES_ALWAYS, COOKIES_NEVER, SynCookies } from './cookies.ts';
 import { hardError } from './errors/hard.ts';
 import { softError } from './errors/soft.ts';
 import { tooBig } from './errors/too-big.ts';
 import { checkConnections } from './invariants.ts';
 import { IsnGenerator } from './isn.ts';
 import type { HeldSyn, Listener } from './listener.ts';
+import { answerWithCookie } from './output/cookie.ts';
 import { TcpOutput } from './output/output.ts';
 import { answerWithReset } from './output/reset.ts';
 import { choosePassivePort } from './ports.ts';
 import { CONTINUE, DROP_ACK, RESET, Segment } from './segment.ts';
 import { SYN_RECEIVED, TIME_WAIT } from './state.ts';
 import { type Tcb, TIMER_RETRANSMIT } from './tcb.ts';
+import { issBeyond, maySucceed } from './timeouts/time-wait.ts';
 import { timersOf } from './timeouts/timeouts.ts';
 
 /** Finds the paths of an arrived packet: only IP knows its addresses. */
@@ -43,6 +47,8 @@ export interface ArrivalPaths {
   localPath(packet: Packet): number;
   /** Holds the path back to the sender, made if need be; undefined: no room, or no way. */
   acquirePath(packet: Packet): Path | undefined;
+  /** MTU of the link that a packet came by. */
+  linkMtu(packet: Packet): number;
 }
 
 /** Tells a peer that a host cannot be reached: ICMP's, below. */
@@ -67,6 +73,7 @@ export class TcpEngine {
   private readonly arrivals: ArrivalPaths;
   private readonly output: TcpOutput;
   private readonly isn: IsnGenerator;
+  private readonly cookies: SynCookies;
   private readonly refusals: Refusals;
   private readonly segment: Segment = new Segment();
   private readonly anyPath: number;
@@ -77,14 +84,14 @@ export class TcpEngine {
     ip: DatagramOutput,
     arrivals: ArrivalPaths,
     refusals: Refusals,
-    newController: ControllerFactory,
   ) {
     this.context = context;
     this.arrivals = arrivals;
     this.refusals = refusals;
     this.connections = new Connections(context, paths);
-    this.output = new TcpOutput(this.connections, ip, newController);
+    this.output = new TcpOutput(this.connections, ip, new Controllers(context.entropy));
     this.isn = new IsnGenerator(context.entropy);
+    this.cookies = new SynCookies(context.entropy);
     this.anyPath = (paths.acquire(0, 0) as Path).id;
   }
 
@@ -266,27 +273,65 @@ export class TcpEngine {
     const local = this.arrivals.localPath(packet);
     const listener = connections.listeners.find(local, this.anyPath, segment.localPort);
     if (listener === undefined) return closedArrives(segment);
+    if (this.mayBeCookie(listener)) return this.cookieReturns(packet, listener);
     const verdict = listenArrives(listener, segment);
     if (verdict >= 0) return verdict;
+    if (issAfter === undefined) {
+      const full = this.answerUnremembered(packet, listener);
+      if (full >= 0) return full;
+    }
     const path = this.arrivals.acquirePath(packet);
     if (path === undefined) return segment.drop(R.TCP_LISTEN_FULL);
     return openPassively(connections, this.isn, listener, path, segment, issAfter);
   }
 
+  /** RFC 4987: a SYN that there is no room to remember. -1: there is, or the oldest will make it. */
+  private answerUnremembered(packet: Packet, listener: Listener): number {
+    const { context, segment, connections } = this;
+    const { tcpSynCookies, tcpSynBacklogMax } = context.options;
+    const always = tcpSynCookies === COOKIES_ALWAYS;
+    if (connections.halfOpen < tcpSynBacklogMax && !always) return -1;
+    if (tcpSynCookies === COOKIES_NEVER || listener.defer) {
+      // Those awake wait for a link that is full: none can make room.
+      return connections.opening < tcpSynBacklogMax ? -1 : segment.drop(R.TCP_SYN_FULL);
+    }
+    if (!always) context.stats.counters[C.TcpExtTCPReqQFullDoCookies]++;
+    const mtu = this.arrivals.linkMtu(packet);
+    return answerWithCookie(context, this.cookies, this.isn, listener, packet, segment, mtu);
+  }
+
+  /** Only for a while after cookies were sent: else nothing acknowledges what a listener said (3.10.7.2). */
+  private mayBeCookie(listener: Listener): boolean {
+    const { segment } = this;
+    if (!segment.has(TCP_ACK) || segment.has(TCP_SYN) || listener.defer) return false;
+    return this.cookies.expects(this.context.uptimeS);
+  }
+
+  /** Costs a forger's victim two hashes and a RST, and no memory. */
+  private cookieReturns(packet: Packet, listener: Listener): number {
+    const { context, segment, connections } = this;
+    const mss = cookieMss(this.cookies, packet, segment, context.uptimeS);
+    if (mss === 0) return segment.reset(R.TCP_BAD_COOKIE);
+    if (listener.ready.room === 0) {
+      context.stats.counters[C.TcpExtListenOverflows]++;
+      return segment.drop(R.TCP_LISTEN_FULL);
+    }
+    const path = this.arrivals.acquirePath(packet);
+    if (path === undefined) return segment.drop(R.TCP_LISTEN_FULL);
+    return cookieArrives(connections, this.isn, listener, path, segment, mss);
+  }
+
   /** MAY-2, SHLD-4 (RFC 6191): a SYN that cannot be an old one ends TIME-WAIT, if a listener takes it. */
   private reopens(packet: Packet, tcb: Tcb): boolean {
     const { segment, connections } = this;
-    if (!segment.has(TCP_SYN) || segment.has(TCP_ACK) || segment.has(TCP_RST)) return false;
-    const age = tcb.timestamps && segment.options.timestamps ? diff(segment.options.tsVal, tcb.tsRecent) : 0;
-    if (age < 0 || (age === 0 && !after(segment.seq, tcb.rcvNxt))) return false;
+    if (!maySucceed(tcb, segment, this.context.options)) return false;
     const local = this.arrivals.localPath(packet);
     const listener = connections.listeners.find(local, this.anyPath, segment.localPort);
     return listener !== undefined && listenArrives(listener, segment) < 0;
   }
 
   private reopen(packet: Packet, tcb: Tcb): number {
-    // Beyond anything that the old incarnation used.
-    const issAfter = (tcb.sndNxt + 65_535 + 2) | 0;
+    const issAfter = issBeyond(tcb);
     this.connections.finish(tcb, OK);
     packet.path = NONE;
     return this.strangerArrives(packet, issAfter);

@@ -49,13 +49,30 @@ export function checkConnections(c: Connections): void {
 }
 
 function checkRanges(tcb: Tcb): void {
+  const { sent } = tcb;
   let at = tcb.sndUna;
-  let lost = 0;
-  for (let range = tcb.sent.first; range !== undefined; range = range.next) {
+  let [lost, sacked, resent, underWay] = [0, 0, 0, 0];
+  for (let place = 0; place < sent.count; place++) {
+    const range = sent.at(place);
     assert(range.seq === at && range.length > 0, 'sent ranges cover what is outstanding, without holes');
+    assert(!(range.lost && range.sacked), 'what arrived is not lost');
     if (range.lost) lost += range.length;
+    else if (range.sacked) sacked += range.length;
+    else {
+      underWay++;
+      if (range.retransmits > 0) resent += range.length;
+    }
     at = range.end;
   }
+  for (let range = sent.oldest; range !== undefined; range = range.newer) {
+    underWay--;
+    assert(range.newer === undefined || diff(range.newer.sentUs, range.sentUs) >= 0, 'oldest first');
+  }
+  assert(underWay === 0, 'what is under way is in the order of leaving, once');
+  assert(
+    sacked === sent.sackedOctets && resent === sent.resentOctets,
+    'what arrived, and what was resent, is counted once',
+  );
   assert(tcb.sent.empty || at === tcb.sndNxt, 'sent ranges end at SND.NXT');
   assert(lost === tcb.sent.lostOctets, 'lost octets are counted once');
 }

@@ -37,6 +37,9 @@ export class Listener {
   closed = false;
   /** 0: the stack's. */
   ttl = 0;
+  /** Receive buffer and largest segment of its connections; 0: the stack's. */
+  receiveBytes = 0;
+  maxSegment = 0;
   tos = 0;
 
   constructor(id: number, owner: EventTarget, path: Path, port: number, backlog: number, defer: boolean) {

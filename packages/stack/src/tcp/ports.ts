@@ -20,6 +20,11 @@ export function chooseLocalPort(c: Connections, path: Path, remotePort: number):
     const next = first + ((port - first + step) % span);
     if (!c.has(path.id, next, remotePort)) return next;
   }
+  // All are in use towards this peer: one of ours in TIME-WAIT may do.
+  for (let step = 0; step < span; step++) {
+    const next = first + ((port - first + step) % span);
+    if (c.mayOpen(path, next, remotePort)) return next;
+  }
   return NONE;
 }
 

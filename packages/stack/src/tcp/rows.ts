@@ -12,7 +12,7 @@ import { setDeadline } from './timers.ts';
 const ROW = 16;
 const PATH = 0;
 const PORTS = 1;
-/** state 0-3, sndScale 4-7, rcvScale 8-11, timestamps 12, sack 13, held 14, scaling 15, retries 16-22, challenged 23, ttl 24-31 */
+/** state 0-3, sndScale 4-7, rcvScale 8-11, timestamps 12, sack 13, held 14, scaling 15, retries 16-21, ecn 22, challenged 23, ttl 24-31 */
 const BITS = 2;
 const SND_NXT = 3;
 const RCV_NXT = 4;
@@ -33,6 +33,7 @@ const OLDER = 14;
 const NEWER = 15;
 
 const HELD = 1 << 14;
+const ECN = 1 << 22;
 const CHALLENGED = 1 << 23;
 
 /** The rows of one stack, and the embryonic ones among them in order of age. */
@@ -66,7 +67,8 @@ export class Rows {
       (tcb.sackPermitted ? 1 << 13 : 0) |
       (tcb.held ? HELD : 0) |
       (tcb.windowScaling ? 1 << 15 : 0) |
-      (Math.min(tcb.retries, 127) << 16) |
+      (Math.min(tcb.retries, 63) << 16) |
+      (tcb.ecn ? ECN : 0) |
       (tcb.challenged ? CHALLENGED : 0) |
       (tcb.ttl << 24);
     c[o + SND_NXT] = tcb.sndNxt;
@@ -102,6 +104,12 @@ export class Rows {
     return (this.columns[row * ROW + BITS] & 15) === TIME_WAIT;
   }
 
+  /** Second of uptime of the last timestamp that a row saw, or -1: timestamps were not agreed. */
+  timestampS(row: number): number {
+    const timestamps = (this.columns[row * ROW + BITS] & (1 << 12)) !== 0;
+    return timestamps ? this.columns[row * ROW + TS_RECENT_S] : -1;
+  }
+
   /** Reads a row into a fresh Tcb, whose path and ports are set already, with its deadline; the row is free then. */
   wake(row: number, tcb: Tcb, deadlineMs: number, nowMs: number, options: Options): void {
     const c = this.columns;
@@ -114,7 +122,8 @@ export class Rows {
     tcb.sackPermitted = (bits & (1 << 13)) !== 0;
     tcb.held = (bits & HELD) !== 0;
     tcb.windowScaling = (bits & (1 << 15)) !== 0;
-    tcb.retries = (bits >> 16) & 127;
+    tcb.retries = (bits >> 16) & 63;
+    tcb.ecn = (bits & ECN) !== 0;
     tcb.challenged = (bits & CHALLENGED) !== 0;
     tcb.challengeMs = c[o + (tcb.state === TIME_WAIT ? SENT_US : LAST_ACK_SENT)];
     tcb.ttl = bits >>> 24;
@@ -140,8 +149,8 @@ export class Rows {
       tcb.sndWl1 = tcb.irs;
       tcb.sndWl2 = tcb.iss;
       if (!tcb.held) {
-        const range = tcb.sent.append(tcb.iss, tcb.sndNxt, c[o + SENT_US], nowMs);
-        range.retransmits = c[o + MSS] >>> 24;
+        tcb.sent.append(tcb.iss, tcb.sndNxt, c[o + SENT_US], nowMs);
+        tcb.sent.recall(c[o + MSS] >>> 24);
       }
       tcb.synsLost = tcb.retries;
       tcb.rtoMs = Math.min(options.tcpRtoMaxMs, options.tcpRtoInitialMs * 2 ** tcb.retries);

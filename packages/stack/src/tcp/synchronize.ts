@@ -10,15 +10,18 @@ import type { Tcb } from './tcb.ts';
 const SCALE_MAX = 14;
 /** MUST-15: what a peer that says nothing takes. */
 export const MSS_DEFAULT = 536;
+/** Sixteen bits. */
+const MSS_MAX = 65_535;
 const TCP_IP_HEADERS = 40;
 /** Octets of a timestamps option with its padding, in every segment once agreed. */
 export const TIMESTAMPS_OCTETS = 12;
-const MAX_UNSCALED = 65_535;
+/** What the window field of a SYN can say: it is not scaled (RFC 7323 2.2). */
+export const SYN_WINDOW_MAX = 65_535;
 
 /** The shift that lets the window reach `limit`, RFC 7323 2.2. Fixed at SYN, so it is chosen for the largest buffer. */
 export function windowScaleFor(limit: number): number {
   let shift = 0;
-  while (shift < SCALE_MAX && MAX_UNSCALED * 2 ** shift < limit) shift++;
+  while (shift < SCALE_MAX && SYN_WINDOW_MAX * 2 ** shift < limit) shift++;
   return shift;
 }
 
@@ -75,12 +78,18 @@ export function updateMss(tcb: Tcb): void {
 
 /** Octets of TCP options and text together that one segment may have. */
 export function mssLimit(tcb: Tcb): number {
-  return Math.max(TIMESTAMPS_OCTETS + 8, Math.min(tcb.peerMss, tcb.path.pmtu - TCP_IP_HEADERS));
+  const mss = Math.min(tcb.peerMss, tcb.path.pmtu - TCP_IP_HEADERS);
+  return Math.max(TIMESTAMPS_OCTETS + 8, tcb.maxSegment > 0 ? Math.min(mss, tcb.maxSegment) : mss);
 }
 
 /** MUST-67, SHLD-6: what we say: the largest segment that the link brings whole. */
 export function ownMss(tcb: Tcb): number {
   const { route } = tcb.path;
-  const mtu = route === undefined ? tcb.path.pmtu : route.face.link.mtu;
-  return Math.min(MAX_UNSCALED, Math.max(MSS_DEFAULT, mtu - TCP_IP_HEADERS));
+  const mss = ownMssFor(route === undefined ? tcb.path.pmtu : route.face.link.mtu);
+  return tcb.maxSegment > 0 ? Math.min(mss, tcb.maxSegment) : mss;
+}
+
+/** The same of a link with this MTU. */
+export function ownMssFor(mtu: number): number {
+  return Math.min(MSS_MAX, Math.max(MSS_DEFAULT, mtu - TCP_IP_HEADERS));
 }

@@ -16,6 +16,7 @@ import type { ReceiveBuffer } from './buffers/receive-buffer.ts';
 import type { SendBuffer } from './buffers/send-buffer.ts';
 import type { SentRanges } from './buffers/sent-ranges.ts';
 import type { Controller } from './congestion/controller.ts';
+import type { LossRecord } from './loss/record.ts';
 import { CLOSED } from './state.ts';
 
 /** Timers: bits of `Tcb.timers`, and places of their deadlines. */
@@ -25,7 +26,11 @@ export const TIMER_DELAYED_ACK = 2;
 export const TIMER_KEEP_ALIVE = 3;
 /** 2MSL, and the patience of FIN-WAIT-2. */
 export const TIMER_TIME_WAIT = 4;
-export const TIMERS = 5;
+/** RACK's wait for what may be reordered, or the tail loss probe (RFC 8985). */
+export const TIMER_LOSS = 5;
+/** The next burst may leave. */
+export const TIMER_PACING = 6;
+export const TIMERS = 7;
 
 /** No recovery is going on. */
 export const RECOVERY_NONE = 0;
@@ -33,6 +38,8 @@ export const RECOVERY_NONE = 0;
 export const RECOVERY_FAST = 1;
 /** After a retransmission timeout, RFC 5681 3.1. */
 export const RECOVERY_LOSS = 2;
+/** The window goes down, and nothing is to be resent: a congestion mark (RFC 3168), a loss that a probe repaired (RFC 8985). */
+export const RECOVERY_REDUCE = 3;
 
 /** What probes may be asked of the output. */
 export const PROBE_NONE = 0;
@@ -59,6 +66,8 @@ export class Tcb implements Sender {
   listenerId: number = NONE;
   /** An application has it, or had it: it is never used again for another connection. */
   known = false;
+  /** A passive open that is awake and not yet established: counted in `Connections.halfOpen`. */
+  opening = false;
 
   // SND
   iss = 0;
@@ -91,6 +100,10 @@ export class Tcb implements Sender {
   /** A send found no chunk in the pool. */
   starving = false;
   noDelay = false;
+  /** Nothing smaller than a segment leaves, for a while: Linux TCP_CORK. */
+  corked = false;
+  /** What the application wants a segment to be at most, both ways, or 0: Linux TCP_MAXSEG. */
+  maxSegment = 0;
   /** Minshall's rule: end of the last segment sent that was smaller than `mss`. */
   sndSml = 0;
   ttl = 64;
@@ -133,6 +146,12 @@ export class Tcb implements Sender {
   windowScaling = false;
   timestamps = false;
   sackPermitted = false;
+  /** Agreed, RFC 3168. */
+  ecn = false;
+  /** A mark arrived: ECE until the peer says CWR. */
+  ecnEcho = false;
+  /** We heard an echo, and went down: CWR with the next new text. */
+  ecnReduced = false;
   tsRecent = 0;
   /** When TS.Recent was written, in seconds of uptime: it is older than any int32 of milliseconds can say. */
   tsRecentS = 0;
@@ -145,11 +164,18 @@ export class Tcb implements Sender {
   acksOwed: number[] | undefined = undefined;
   /** Duplicates owed since RCV.NXT last moved. */
   outOfOrderAcks = 0;
+  /** The next ACK tells of octets that came twice: a DSACK block (RFC 2883). */
+  dsackOwed = false;
+  dsackSeq = 0;
+  dsackEnd = 0;
   lastAckSent = 0;
   /** Segments of the wire that arrived since the last ACK. */
   segmentsUnacked = 0;
   /** Segments to acknowledge at once while the peer is starting up. */
   quickAcks = 0;
+  /** Text has arrived, and when it did last. */
+  textArrived = false;
+  lastTextMs = 0;
   challengeMs = 0;
   challenged = false;
 
@@ -161,6 +187,11 @@ export class Tcb implements Sender {
   // What is outstanding, and its recovery
   readonly sent: SentRanges;
   controller: Controller | undefined = undefined;
+  /** The name of the controller that it gets with the first text. */
+  congestion = 'reno';
+  /** Octets that may be on their way: the controller's window, or what proportional rate reduction makes of it. */
+  cwnd = 0;
+  loss: LossRecord | undefined = undefined;
   recovery: number = RECOVERY_NONE;
   recover = 0;
   dupAcks = 0;
@@ -183,6 +214,8 @@ export class Tcb implements Sender {
   delayedAckAtMs = 0;
   keepAliveAtMs = 0;
   timeWaitAtMs = 0;
+  lossAtMs = 0;
+  pacingAtMs = 0;
   /** Retransmissions in a row without an answer; also of probes and keep-alives. */
   retries = 0;
   probes = 0;
@@ -255,6 +288,7 @@ export class Tcb implements Sender {
 
   /** Octets on their way, as far as one can know: sent, and neither acknowledged, lost, nor told of by duplicates. */
   get pipe(): number {
-    return Math.max(0, this.outstanding - this.sent.lostOctets - this.dupOctets);
+    const { sent } = this;
+    return Math.max(0, this.outstanding - sent.sackedOctets - sent.lostOctets - this.dupOctets);
   }
 }

@@ -6,6 +6,8 @@ import {
   type Tcb,
   TIMER_DELAYED_ACK,
   TIMER_KEEP_ALIVE,
+  TIMER_LOSS,
+  TIMER_PACING,
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
   TIMER_TIME_WAIT,
@@ -27,6 +29,10 @@ export function deadlineOf(tcb: Tcb, timer: number): number {
       return tcb.delayedAckAtMs;
     case TIMER_KEEP_ALIVE:
       return tcb.keepAliveAtMs;
+    case TIMER_LOSS:
+      return tcb.lossAtMs;
+    case TIMER_PACING:
+      return tcb.pacingAtMs;
     default:
       return tcb.timeWaitAtMs;
   }
@@ -46,6 +52,12 @@ export function setDeadline(tcb: Tcb, timer: number, atMs: number): void {
       return;
     case TIMER_KEEP_ALIVE:
       tcb.keepAliveAtMs = atMs;
+      return;
+    case TIMER_LOSS:
+      tcb.lossAtMs = atMs;
+      return;
+    case TIMER_PACING:
+      tcb.pacingAtMs = atMs;
       return;
     case TIMER_TIME_WAIT:
       tcb.timeWaitAtMs = atMs;

@@ -28,6 +28,7 @@ export {
   udpFrame,
 } from './frames.ts';
 export { ManualClock } from './manual-clock.ts';
+export { Ordeal, type OrdealGround, type Outcome } from './ordeal.ts';
 export { type ReadFrame, readFrame } from './read-frame.ts';
 export { type RouterBench, routerWith } from './router.ts';
 export { SeededEntropy } from './seeded-entropy.ts';

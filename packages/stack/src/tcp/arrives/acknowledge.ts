@@ -1,56 +1,107 @@
-// What an acknowledgment of something new does: SND.UNA moves, the round trip is measured (RFC 6298), the congestion
-// window grows or recovery goes on, the retransmission timer starts again or stops. And the send window, 3.10.7.4.
+// What an acknowledgment does: SND.UNA moves, SACK blocks mark what arrived (RFC 2018), the round trip is measured (RFC 6298),
+// losses are found (loss/), the congestion window follows, the timers start again or stop. And the send window, 3.10.7.4.
 
-import { add, after, before, diff, earlier } from '../../base/int.ts';
+import { add, after, before, diff, earlier, later } from '../../base/int.ts';
 import { EVENT_RELEASED, EVENT_WRITABLE } from '../../contract/events.ts';
+import { TCP_FIN } from '../../wire/tcp.ts';
+import { sampleAck } from '../congestion/sample.ts';
 import type { Connections } from '../connections.ts';
-import { recoveryAfterAck } from '../loss/fast-retransmit.ts';
+import { echoesMark } from '../ecn.ts';
+import type { Delivery } from '../loss/delivery.ts';
+import { ackAfterDuplicates, duplicateAck } from '../loss/duplicates.ts';
+import { noteMinRtt } from '../loss/rack.ts';
+import type { LossRecord } from '../loss/record.ts';
+import { recoveryStep } from '../loss/recovery.ts';
 import { takeRttSample } from '../loss/rtt.ts';
+import { sackArrives } from '../loss/sack.ts';
 import { echoedRttUs } from '../loss/timestamps.ts';
+import { tlpSchedule } from '../loss/tlp.ts';
 import type { Segment } from '../segment.ts';
-import { RECOVERY_FAST, type Tcb, TIMER_RETRANSMIT } from '../tcb.ts';
+import { RECOVERY_NONE, type Tcb, TIMER_LOSS, TIMER_RETRANSMIT } from '../tcb.ts';
 
-/** SND.UNA < SEG.ACK =< SND.NXT holds. */
+/** SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT holds. */
 export function acknowledge(c: Connections, tcb: Tcb, seg: Segment): void {
-  const { context, sample } = c;
-  const { options, nowUs, nowMs } = context;
-  const acked = diff(seg.ack, tcb.sndUna);
-  sample.inFlight = tcb.pipe;
-  tcb.sent.acknowledge(seg.ack);
-  tcb.sndUna = seg.ack;
-  tcb.synAcked = true;
-  tcb.delivered = add(tcb.delivered, acked);
-  tcb.deliveredUs = nowUs;
-  keepNear(tcb);
-  const rttUs = tcb.sent.sampled
-    ? Math.max(1, diff(nowUs, tcb.sent.sampleUs))
-    : echoedRttUs(tcb, seg, nowMs, nowUs);
-  // MUST-18, Karn: a timeout that was backed off stays so until something is measured (RFC 6298 section 5, note).
-  if (rttUs > 0) takeRttSample(tcb, rttUs, options);
-  tcb.retries = 0;
-  tcb.softError = 0;
-  releaseText(c, tcb);
-  recoveryAfterAck(tcb, acked);
-  if (tcb.recovery !== RECOVERY_FAST && tcb.controller !== undefined) {
-    sample.ackedBytes = acked;
-    sample.deliveredBytes = diff(tcb.delivered, tcb.sent.sampleDelivered);
-    sample.intervalUs = diff(nowUs, tcb.sent.sampleDeliveredUs);
-    sample.rttUs = rttUs;
-    sample.appLimited = tcb.appLimited;
-    sample.ce = false;
-    sample.nowUs = nowUs;
-    tcb.controller.acknowledged(sample);
+  const { loss } = tcb;
+  const { nowUs } = c.context;
+  if (tcb.outstanding === 0) return;
+  const d = c.delivery;
+  const flight = tcb.pipe;
+  d.clear(nowUs, loss === undefined ? seg.ack : loss.fack, tcb.recover);
+  if (seg.options.sackCount > 0 && tcb.sackPermitted && loss !== undefined) sackArrives(c, tcb, loss, seg, d);
+  if (after(seg.ack, tcb.sndUna)) moveUna(c, tcb, seg, d);
+  else if (!tcb.sackPermitted && isDuplicate(tcb, seg)) {
+    d.duplicate = true;
+    d.deliveredOctets += duplicateAck(tcb);
   }
-  // RFC 6298 5.2 and 5.3
-  if (tcb.sent.empty) c.disarm(tcb, TIMER_RETRANSMIT);
-  else c.arm(tcb, TIMER_RETRANSMIT, add(nowMs, tcb.rtoMs));
+  d.marked = echoesMark(tcb, seg);
+  if (d.ackedOctets === 0 && !d.duplicate && !d.dsack && !d.marked) return;
+  if (d.deliveredOctets > 0) {
+    tcb.delivered = add(tcb.delivered, d.deliveredOctets);
+    tcb.deliveredUs = nowUs;
+  }
+  const rttUs = measure(c, tcb, seg, d);
+  if (loss !== undefined) {
+    if (rttUs > 0) noteMinRtt(loss, rttUs, c.context.nowMs);
+    recoveryStep(c, tcb, loss, seg, d, flight);
+    sampleAck(c, tcb, loss, d, rttUs, flight);
+  }
+  restartTimers(c, tcb, loss, d);
   c.markDirty(tcb);
 }
 
-/** 3.10.7.4, fifth: the send window follows the newest segment that says so. MUST-34: it may shrink. */
-export function updateSendWindow(c: Connections, tcb: Tcb, seg: Segment): void {
+function moveUna(c: Connections, tcb: Tcb, seg: Segment, d: Delivery): void {
+  const acked = diff(seg.ack, tcb.sndUna);
+  d.ackedOctets = acked;
+  tcb.sent.acknowledge(seg.ack, d);
+  tcb.sndUna = seg.ack;
+  tcb.synAcked = true;
+  tcb.retries = 0;
+  tcb.softError = 0;
+  // What duplicates told of was counted then.
+  if (!tcb.sackPermitted) {
+    d.deliveredOctets = ackAfterDuplicates(tcb, acked);
+    // Without SACK nobody knows when the rest of it arrived.
+    if (d.ambiguous) d.original = false;
+  }
+  keepNear(tcb);
+  releaseText(c, tcb);
+}
+
+/**
+ * The round trip, microseconds, or 0. MUST-18, Karn: what was sent again shows none, but by timestamps. A timeout that was
+ * backed off stays so until something is measured (RFC 6298 section 5, note).
+ */
+function measure(c: Connections, tcb: Tcb, seg: Segment, d: Delivery): number {
+  const { options, nowUs, nowMs } = c.context;
+  // With SACK, what was sent once and is acknowledged now came lately, even when something sent twice lies beside it.
+  let rttUs = d.ambiguous && !tcb.sackPermitted ? 0 : d.rttUs;
+  if (rttUs === 0) rttUs = d.sackRttUs;
+  if (rttUs === 0 && d.ambiguous) rttUs = echoedRttUs(tcb, seg, nowMs, nowUs, d.resentUs);
+  if (rttUs > 0) takeRttSample(tcb, rttUs, options);
+  return rttUs;
+}
+
+/** RFC 6298 5.2 and 5.3; RFC 8985 7.2. */
+function restartTimers(c: Connections, tcb: Tcb, loss: LossRecord | undefined, d: Delivery): void {
+  if (tcb.sent.empty) {
+    c.disarm(tcb, TIMER_RETRANSMIT);
+    c.disarm(tcb, TIMER_LOSS);
+    if (loss !== undefined) loss.reorderWait = false;
+    return;
+  }
+  if (d.ackedOctets > 0) c.arm(tcb, TIMER_RETRANSMIT, add(c.context.nowMs, tcb.rtoMs));
+  if (loss !== undefined) tlpSchedule(c, tcb, loss);
+}
+
+/**
+ * 3.10.7.4, fifth: the send window follows the newest segment that says so. MUST-34: it may shrink. `news`: it acknowledged
+ * something new, so it is newer than what we know even when its text is a repetition (as Linux): the edge must not move
+ * with SND.UNA alone.
+ */
+export function updateSendWindow(c: Connections, tcb: Tcb, seg: Segment, news: boolean): void {
   if (before(seg.ack, tcb.sndUna)) return;
-  const newer = before(tcb.sndWl1, seg.seq) || (tcb.sndWl1 === seg.seq && !after(tcb.sndWl2, seg.ack));
+  const newer =
+    news || before(tcb.sndWl1, seg.seq) || (tcb.sndWl1 === seg.seq && !after(tcb.sndWl2, seg.ack));
   if (!newer) return;
   const wnd = seg.unscaled ? seg.wnd : seg.wnd << tcb.sndScale;
   tcb.sndWl1 = seg.seq;
@@ -61,6 +112,16 @@ export function updateSendWindow(c: Connections, tcb: Tcb, seg: Segment): void {
   tcb.sndWnd = wnd;
   if (wnd > tcb.sndWndMax) tcb.sndWndMax = wnd;
   c.markDirty(tcb);
+}
+
+/** RFC 5681 section 2: nothing new, nothing in it, nothing else it could mean. */
+function isDuplicate(tcb: Tcb, seg: Segment): boolean {
+  return (
+    seg.ack === tcb.sndUna &&
+    seg.textLength === 0 &&
+    !seg.has(TCP_FIN) &&
+    seg.wnd << tcb.sndScale === tcb.sndWnd
+  );
 }
 
 /** Octets acknowledged are done with; SYN and FIN have a number, but no octet. */
@@ -78,9 +139,12 @@ function releaseText(c: Connections, tcb: Tcb): void {
 
 /** Marks that lie behind SND.UNA mean nothing, and must not wrap round to mean something. */
 function keepNear(tcb: Tcb): void {
-  if (before(tcb.sndSml, tcb.sndUna)) tcb.sndSml = tcb.sndUna;
-  if (!after(tcb.sndUp, tcb.sndUna)) {
-    tcb.sndUp = tcb.sndUna;
+  const { sndUna, loss } = tcb;
+  if (before(tcb.sndSml, sndUna)) tcb.sndSml = sndUna;
+  if (loss !== undefined) loss.fack = later(loss.fack, sndUna);
+  if (tcb.recovery === RECOVERY_NONE && after(sndUna, tcb.recover)) tcb.recover = (sndUna - 1) | 0;
+  if (!after(tcb.sndUp, sndUna)) {
+    tcb.sndUp = sndUna;
     tcb.sndUrgent = false;
   }
 }

@@ -20,7 +20,7 @@ export function fastPath(c: Connections, tcb: Tcb, seg: Segment): number {
   if (tcb.timestamps && (!seg.options.timestamps || before(seg.options.tsVal, tcb.tsRecent))) return -1;
   if (before(seg.ack, tcb.sndUna) || after(seg.ack, tcb.sndNxt)) return -1;
   if (seg.textLength === 0) return pureAck(c, tcb, seg);
-  if (seg.ack !== tcb.sndUna || seg.textLength > tcb.rcvWnd) return -1;
+  if (seg.ack !== tcb.sndUna || seg.textLength > tcb.rcvWnd || seg.options.sackCount > 0) return -1;
   c.context.stats.counters[C.TcpExtTCPHPHits]++;
   updateTsRecent(tcb, seg, c.context.uptimeS);
   windowSeen(tcb, seg);

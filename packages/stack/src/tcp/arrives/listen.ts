@@ -7,6 +7,7 @@ import { R } from '../../contract/reasons.ts';
 import type { Path } from '../../ip/path.ts';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../wire/tcp.ts';
 import type { Connections } from '../connections.ts';
+import { ecnReadSyn } from '../ecn.ts';
 import type { IsnGenerator } from '../isn.ts';
 import type { Listener } from '../listener.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
@@ -47,13 +48,14 @@ export function openPassively(
     return seg.drop(R.TCP_LISTEN_FULL);
   }
   setState(tcb, LISTEN);
-  tcb.listenerId = listener.id;
+  c.beginOpening(tcb, listener.id);
   if (listener.ttl !== 0) tcb.ttl = listener.ttl;
   tcb.tos = listener.tos;
   const ports = (seg.localPort << 16) | seg.remotePort;
   chooseIss(tcb, issAfter ?? isn.isn(path.local, path.remote, ports, context.nowMs));
   tcb.tsOffset = isn.timestampOffset(path.local, path.remote);
   readSyn(tcb, seg, context);
+  ecnReadSyn(c, tcb, seg);
   updateMss(tcb);
   setState(tcb, SYN_RECEIVED);
   if (listener.defer) {
@@ -81,6 +83,7 @@ export function becomeReady(c: Connections, tcb: Tcb): boolean {
   }
   counters[C.TcpPassiveOpens]++;
   tcb.known = true;
+  c.endOpening(tcb);
   c.context.events.mark(listener.owner, EVENT_READABLE);
   return true;
 }

@@ -17,6 +17,7 @@ import { CONTINUE, type Segment } from '../segment.ts';
 import { SYN_RECEIVED, TIME_WAIT } from '../state.ts';
 import { type Tcb, TIMER_TIME_WAIT } from '../tcb.ts';
 import { mayAnswer } from './challenge.ts';
+import { noteAllRepeated, noteFrontRepeated } from './repeated.ts';
 import { oweDuplicate } from './step7-text.ts';
 
 export function checkSequence(c: Connections, tcb: Tcb, seg: Segment): number {
@@ -61,6 +62,7 @@ export function checkSequence(c: Connections, tcb: Tcb, seg: Segment): number {
   // A SYN inside the window keeps its number: step four answers it.
   if (seg.has(TCP_SYN)) return CONTINUE;
   if (from < 0) {
+    noteFrontRepeated(c, tcb, seg);
     seg.cutFront(-from);
     seg.repeats = true;
   }
@@ -86,6 +88,7 @@ function answerUnacceptable(c: Connections, tcb: Tcb, seg: Segment, reason: numb
   const silent = seg.textLength === 0 && !seg.has(TCP_FIN);
   if (silent && !mayAnswer(c, tcb)) return seg.drop(reason);
   if (silent || tcb.state === SYN_RECEIVED) return seg.dropAck(reason);
+  if (diff(seg.end, tcb.rcvNxt) <= 0) noteAllRepeated(c, tcb, seg);
   // Each is a duplicate ACK that its sender may count, however many come in one batch.
   oweDuplicate(tcb);
   c.markDirty(tcb);

@@ -13,6 +13,8 @@ import { challenge } from './challenge.ts';
 
 export function resetArrives(c: Connections, tcb: Tcb, seg: Segment): number {
   if (!seg.has(TCP_RST)) return CONTINUE;
+  // RFC 1337, F1: an old RST must not open the tuple to old text before its time.
+  if (tcb.state === TIME_WAIT && c.context.options.tcpRfc1337) return seg.drop(R.TCP_RST_TIME_WAIT);
   // In the window, but not at its edge: whoever means it will say so exactly (RFC 5961 3.2).
   if (seg.seq !== tcb.rcvNxt) return challenge(c, tcb, seg, R.TCP_RST_CHALLENGED);
   const { counters } = c.context.stats;

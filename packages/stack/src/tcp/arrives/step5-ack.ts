@@ -3,13 +3,11 @@
 
 import { NONE } from '../../base/index-pool.ts';
 import { after, before } from '../../base/int.ts';
-import { C } from '../../contract/counters.ts';
 import { EVENT_CONNECTED } from '../../contract/events.ts';
 import { R } from '../../contract/reasons.ts';
-import { TCP_ACK, TCP_FIN } from '../../wire/tcp.ts';
+import { TCP_ACK } from '../../wire/tcp.ts';
 import type { Connections } from '../connections.ts';
 import { establish } from '../establish.ts';
-import { duplicateAck } from '../loss/fast-retransmit.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
 import { CLOSING, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, setState } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
@@ -27,12 +25,9 @@ export function ackArrives(c: Connections, tcb: Tcb, seg: Segment): number {
   // RFC 5961 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT
   if (after(seg.ack, tcb.sndNxt)) return challenge(c, tcb, seg, R.TCP_BAD_ACK);
   if (before(seg.ack, (tcb.sndUna - tcb.sndWndMax) | 0)) return challenge(c, tcb, seg, R.TCP_OLD_ACK);
-  if (after(seg.ack, tcb.sndUna)) acknowledge(c, tcb, seg);
-  else if (isDuplicate(tcb, seg)) {
-    if (duplicateAck(tcb)) c.context.stats.counters[C.TcpExtTCPFastRetrans]++;
-    c.markDirty(tcb);
-  }
-  updateSendWindow(c, tcb, seg);
+  const news = after(seg.ack, tcb.sndUna);
+  acknowledge(c, tcb, seg);
+  updateSendWindow(c, tcb, seg, news);
   if (tcb.finAcked) finAcknowledged(c, tcb);
   return CONTINUE;
 }
@@ -48,17 +43,6 @@ function synAcknowledged(c: Connections, tcb: Tcb, seg: Segment): number {
   establish(c, tcb);
   c.notify(tcb, EVENT_CONNECTED);
   return CONTINUE;
-}
-
-/** RFC 5681 section 2: nothing new, nothing in it, nothing else it could mean. */
-function isDuplicate(tcb: Tcb, seg: Segment): boolean {
-  return (
-    seg.ack === tcb.sndUna &&
-    tcb.outstanding > 0 &&
-    seg.textLength === 0 &&
-    !seg.has(TCP_FIN) &&
-    seg.wnd << tcb.sndScale === tcb.sndWnd
-  );
 }
 
 /** What follows from the acknowledgment of our FIN. */

@@ -11,9 +11,11 @@ import { R } from '../../contract/reasons.ts';
 import { Reassembly } from '../buffers/reassembly.ts';
 import type { ReceiveBuffer } from '../buffers/receive-buffer.ts';
 import type { Connections } from '../connections.ts';
+import { ecnArrives } from '../ecn.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
 import { mayReceive } from '../state.ts';
 import type { Tcb } from '../tcb.ts';
+import { noteAllRepeated } from './repeated.ts';
 
 /** Packets of one batch that one connection may hold: more than any batch has. */
 const FRESH_MAX = 65_536;
@@ -27,6 +29,9 @@ export function textArrives(c: Connections, tcb: Tcb, seg: Segment): number {
   if (tcb.finPending && after(seg.end, tcb.finSeq)) seg.cutBack(diff(seg.end, tcb.finSeq));
   if (seg.textLength <= 0 || !mayReceive(tcb.state)) return CONTINUE;
   if (tcb.receiveClosed) return abortOnData(c, tcb, seg);
+  tcb.textArrived = true;
+  tcb.lastTextMs = c.context.nowMs;
+  ecnArrives(c, tcb, seg);
   if (c.receiveOctets + seg.textLength > c.context.options.tcpReceiveTotalBytes) return noMemory(c, tcb, seg);
   if (seg.textSeq !== tcb.rcvNxt) return outOfOrder(c, tcb, seg);
   noteSize(tcb, seg);
@@ -102,6 +107,7 @@ function outOfOrder(c: Connections, tcb: Tcb, seg: Segment): number {
     return seg.drop(R.TCP_REASSEMBLY_FULL);
   }
   counters[C.TcpExtTCPOFOQueue]++;
+  if (!reassembly.gap(seg.textSeq, add(seg.textSeq, seg.textLength))) noteAllRepeated(c, tcb, seg);
   noteSize(tcb, seg);
   place(c, tcb, seg, reassembly);
   reassembly.add(seg.textSeq, add(seg.textSeq, seg.textLength));

@@ -7,6 +7,7 @@ import { EVENT_CONNECTED } from '../../contract/events.ts';
 import { R } from '../../contract/reasons.ts';
 import { TCP_ACK, TCP_RST, TCP_SYN } from '../../wire/tcp.ts';
 import type { Connections } from '../connections.ts';
+import { ecnReadSyn } from '../ecn.ts';
 import { establish } from '../establish.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
 import { SYN_RECEIVED, setState } from '../state.ts';
@@ -33,6 +34,7 @@ export function synSentArrives(c: Connections, tcb: Tcb, seg: Segment): number {
   // third, security: nothing (3.A.1). fourth, the SYN bit; fifth, neither SYN nor RST
   if (!seg.has(TCP_SYN)) return seg.drop(R.TCP_NO_SYN);
   readSyn(tcb, seg, c.context);
+  ecnReadSyn(c, tcb, seg);
   updateMss(tcb);
   if (!acks) return crossing(c, tcb);
   acknowledge(c, tcb, seg);

@@ -1,7 +1,7 @@
 // OPEN, RFC 9293 3.10.1, 3.9.1.1: active, and passive.
 
 import { C } from '../../contract/counters.ts';
-import { EADDRINUSE, EADDRNOTAVAIL, EMFILE } from '../../contract/errno.ts';
+import { EADDRINUSE, EADDRNOTAVAIL, EMFILE, OK } from '../../contract/errno.ts';
 import type { EventTarget } from '../../contract/events.ts';
 import type { Path } from '../../ip/path.ts';
 import type { Connections } from '../connections.ts';
@@ -11,6 +11,7 @@ import { chooseLocalPort } from '../ports.ts';
 import { SYN_SENT, setState } from '../state.ts';
 import { chooseIss } from '../synchronize.ts';
 import type { Tcb } from '../tcb.ts';
+import { issBeyond } from '../timeouts/time-wait.ts';
 
 /**
  * Active: over a held path (MUST-44, MUST-45: its local address is chosen, and stays), which the connection takes over.
@@ -28,12 +29,19 @@ export function openActive(
   const { context } = c;
   const port = localPort === 0 ? chooseLocalPort(c, path, remotePort) : localPort;
   if (port < 0) return EADDRNOTAVAIL;
-  if (c.has(path.id, port, remotePort)) return EADDRINUSE;
+  if (!c.mayOpen(path, port, remotePort)) return EADDRINUSE;
+  // Our own in TIME-WAIT: it ends here, and what follows goes on beyond its numbers (tcpTimeWaitReuse).
+  const old = c.find(path.id, port, remotePort);
+  // It sleeps, and there is no room to wake it.
+  if (old === undefined && c.has(path.id, port, remotePort)) return EMFILE;
+  const beyond = old === undefined ? undefined : issBeyond(old);
+  if (old !== undefined) c.finish(old, OK);
   const tcb = c.open(path, port, remotePort);
   if (tcb === undefined) return EMFILE;
   tcb.owner = owner;
   tcb.known = true;
-  chooseIss(tcb, isn.isn(path.local, path.remote, (port << 16) | remotePort, context.nowMs));
+  const ports = (port << 16) | remotePort;
+  chooseIss(tcb, beyond ?? isn.isn(path.local, path.remote, ports, context.nowMs));
   tcb.tsOffset = isn.timestampOffset(path.local, path.remote);
   setState(tcb, SYN_SENT);
   context.stats.counters[C.TcpActiveOpens]++;

@@ -7,7 +7,12 @@ import { TCP_ACK, TCP_SYN } from '../../wire/tcp.ts';
 import { NewReno } from './new-reno.ts';
 
 const MSS = 1000;
-const WIDE: TcpBenchOptions = { mss: MSS, windowScale: 7, window: 65_535 };
+const WIDE: TcpBenchOptions = {
+  mss: MSS,
+  windowScale: 7,
+  window: 65_535,
+  options: { tcpCongestion: 'reno' },
+};
 
 const segments = (sent: readonly Sent[]): number => sent.filter(({ payload }) => payload.length > 0).length;
 
@@ -29,8 +34,9 @@ function ackAll(bench: TcpBench, each: number): number {
 test('MAY-18: the connection asks its controller, whichever it is', () => {
   const bench = tcpIn('ESTABLISHED', WIDE);
   const { output } = (bench.stack as unknown as { tcp: { output: object } }).tcp;
-  const three = (mss: number): NewReno => Object.assign(new NewReno(mss), { name: 'three', cwnd: 3 * mss });
-  Object.assign(output, { newController: three });
+  const make = (_: string, mss: number): NewReno =>
+    Object.assign(new NewReno(mss), { name: 'three', cwnd: 3 * mss });
+  Object.assign(output, { controllers: { make } });
   bench.app.send(new Uint8Array(20 * MSS));
   expect(segments(bench.pump())).toBe(3);
 });
@@ -57,7 +63,7 @@ describe('MUST-19', () => {
   });
 
   test('RFC 6298 5.5, RFC 5681 3.1: a timeout leaves one segment, then slow start to half of the flight, then one a round trip', () => {
-    const { bench } = loaded(1_000_000);
+    const { bench } = loaded(1_000_000, { options: { tcpCongestion: 'reno', tcpFrto: false } });
     ackAll(bench, MSS);
     const { retransmits: before } = bench.app.status();
     const timeout = bench.run(300);

@@ -3,15 +3,20 @@
 
 import type { Connections } from '../connections.ts';
 import { updateMss } from '../synchronize.ts';
-import type { Tcb } from '../tcb.ts';
+import { RECOVERY_LOSS, RECOVERY_NONE, type Tcb } from '../tcb.ts';
 
 /** The path has learned its MTU already. */
 export function tooBig(c: Connections, tcb: Tcb): void {
   const before = tcb.mss;
   updateMss(tcb);
   if (tcb.mss >= before) return;
-  for (let range = tcb.sent.first; range !== undefined; range = range.next) {
-    if (range.length > tcb.mss) tcb.sent.markLost(range);
+  const { sent } = tcb;
+  for (let place = 0; place < sent.count; place++) {
+    if (sent.at(place).length > tcb.mss) sent.markLost(sent.at(place));
+  }
+  if (tcb.recovery === RECOVERY_NONE && sent.lostOctets > 0) {
+    tcb.recovery = RECOVERY_LOSS;
+    tcb.recover = tcb.sndNxt;
   }
   c.markDirty(tcb);
 }

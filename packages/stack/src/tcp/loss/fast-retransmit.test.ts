@@ -12,7 +12,7 @@ const numbers = (sent: readonly Sent[]): number[] =>
 
 /** Ten segments are under way, 40 wait behind them. */
 function flight(config: TcpBenchOptions = {}): TcpBench {
-  const bench = tcpIn('ESTABLISHED', { mss: MSS, windowScale: 7, ...config });
+  const bench = tcpIn('ESTABLISHED', { mss: MSS, windowScale: 7, options: { tcpCongestion: 'reno' }, ...config });
   bench.app.send(new Uint8Array(50 * MSS));
   expect(numbers(bench.pump())).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   return bench;
@@ -37,7 +37,7 @@ describe('MUST-19: fast retransmit and fast recovery', () => {
   });
 
   test('RFC 5681 3.2 step 2: what limited transmit sent is not counted; what an application sent meanwhile is not, either', () => {
-    const bench = tcpIn('ESTABLISHED', { mss: MSS, windowScale: 7 });
+    const bench = tcpIn('ESTABLISHED', { mss: MSS, windowScale: 7, options: { tcpCongestion: 'reno' } });
     bench.app.send(new Uint8Array(8 * MSS));
     bench.pump();
     bench.acks(1);

@@ -33,10 +33,10 @@ export function updateTsRecent(tcb: Tcb, seg: Segment, uptimeS: number): void {
  * were sent again it counts only from then on: a peer that had them already echoes what came first, and to take the
  * timeout between the two for a round trip would double the next one (Karn, RFC 6298 section 3).
  */
-export function echoedRttUs(tcb: Tcb, seg: Segment, nowMs: number, nowUs: number): number {
+export function echoedRttUs(tcb: Tcb, seg: Segment, nowMs: number, nowUs: number, resentUs: number): number {
   if (!tcb.timestamps || !seg.options.timestamps || seg.options.tsEcr === 0) return 0;
   const ms = diff(tsVal(tcb, nowMs), seg.options.tsEcr);
   // An echo from the future, or of long ago, is none of ours. The clock of timestamps resolves one millisecond.
-  if (ms < 0 || ms > 600_000 || ms * 1000 > diff(nowUs, tcb.sent.resentUs) + 1000) return 0;
+  if (ms < 0 || ms > 600_000 || ms * 1000 > diff(nowUs, resentUs) + 1000) return 0;
   return Math.max(1, ms) * 1000;
 }

@@ -11,8 +11,8 @@ export function ackIsDue(c: Connections, tcb: Tcb): boolean {
   if (tcb.ackNow) return true;
   if (tcb.segmentsUnacked > 0) {
     if (tcb.quickAcks > 0) return true;
-    // SHLD-19: at least for every second full-sized segment.
-    if (diff(tcb.rcvNxt, tcb.lastAckSent) >= 2 * tcb.rcvMss) return true;
+    // SHLD-19: at least for every second full-sized segment. As Linux: as soon as there is more than one.
+    if (diff(tcb.rcvNxt, tcb.lastAckSent) > tcb.rcvMss) return true;
   }
   if (updateIsWorth(tcb)) return true;
   if (tcb.segmentsUnacked > 0 && !isRunning(tcb, TIMER_DELAYED_ACK)) {

@@ -16,6 +16,7 @@ import {
   writeTimestampsOption,
 } from '../../wire/tcp-options.ts';
 import type { Connections } from '../connections.ts';
+import { ecnFlags, ecnSynFlags, ecnTos } from '../ecn.ts';
 import { tsVal } from '../loss/timestamps.ts';
 import { SYN_SENT } from '../state.ts';
 import { mssLimit, ownMss, TIMESTAMPS_OCTETS, windowScaleFor } from '../synchronize.ts';
@@ -63,8 +64,18 @@ export class Emitter {
       active ? 0 : tcb.tsRecent,
       scale,
     );
-    const flags = active ? tcp.TCP_SYN : tcp.TCP_SYN | tcp.TCP_ACK;
-    return this.send(tcb, packet, length, tcb.iss, active ? 0 : tcb.rcvNxt, flags, synWindowField(tcb), 0);
+    const flags = (active ? tcp.TCP_SYN : tcp.TCP_SYN | tcp.TCP_ACK) | ecnSynFlags(this.c, tcb, active);
+    return this.send(
+      tcb,
+      packet,
+      length,
+      tcb.iss,
+      active ? 0 : tcb.rcvNxt,
+      flags,
+      synWindowField(tcb),
+      0,
+      tcb.tos,
+    );
   }
 
   /**
@@ -74,7 +85,9 @@ export class Emitter {
   segment(tcb: Tcb, seq: number, textLength: number): number {
     const packet = this.c.context.pool.allocate(0, HEADROOM);
     if (packet === undefined) return FULL;
-    let length = textLength > 0 ? tcb.sendBuffer.gather(packet, seq, textLength) : 0;
+    const fresh = seq === tcb.sndNxt && textLength > 0;
+    const most = fresh && tcb.ecnReduced ? Math.min(textLength, tcb.mss) : textLength;
+    let length = most > 0 ? tcb.sendBuffer.gather(packet, seq, most) : 0;
     if (length > tcb.mss && length < textLength) {
       // The pieces ran out: whole segments only, so that the rest begins with one.
       length -= length % tcb.mss;
@@ -86,7 +99,7 @@ export class Emitter {
     }
     this.carried = length;
     const end = add(seq, length);
-    let flags = tcp.TCP_ACK;
+    let flags = tcp.TCP_ACK | ecnFlags(tcb, fresh);
     // MUST-61: the last octet we have is pushed.
     if (length > 0 && end === tcb.sndEnd) flags |= tcp.TCP_PSH;
     if (tcb.finQueued && end === tcb.sndEnd) flags |= tcp.TCP_FIN;
@@ -95,7 +108,10 @@ export class Emitter {
       flags |= tcp.TCP_URG;
       urgent = Math.min(MAX_URGENT, diff(tcb.sndUp, seq));
     }
-    return this.sendWithOptions(tcb, packet, seq, tcb.rcvNxt, flags, windowField(tcb), urgent);
+    const tos = ecnTos(tcb, fresh);
+    const outcome = this.sendWithOptions(tcb, packet, seq, tcb.rcvNxt, flags, windowField(tcb), urgent, tos);
+    if (fresh && outcome === TAKEN) tcb.ecnReduced = false;
+    return outcome;
   }
 
   /** <SEQ=SND.NXT><ACK=ack><CTL=ACK> with what was received out of order (RFC 2018 section 4). TAKEN or FULL. */
@@ -103,14 +119,32 @@ export class Emitter {
     const packet = this.c.context.pool.allocate(0, HEADROOM);
     if (packet === undefined) return FULL;
     const window = ack === tcb.rcvNxt ? windowField(tcb) : windowFieldAt(tcb, ack);
-    return this.sendWithOptions(tcb, packet, tcb.sndNxt, ack, tcp.TCP_ACK, window, 0);
+    return this.sendWithOptions(
+      tcb,
+      packet,
+      tcb.sndNxt,
+      ack,
+      tcp.TCP_ACK | ecnFlags(tcb, false),
+      window,
+      0,
+      tcb.tos,
+    );
   }
 
   /** A duplicate in the making: window as told before. */
   duplicateAck(tcb: Tcb, ack: number): number {
     const packet = this.c.context.pool.allocate(0, HEADROOM);
     if (packet === undefined) return FULL;
-    return this.sendWithOptions(tcb, packet, tcb.sndNxt, ack, tcp.TCP_ACK, windowFieldAt(tcb, ack), 0);
+    return this.sendWithOptions(
+      tcb,
+      packet,
+      tcb.sndNxt,
+      ack,
+      tcp.TCP_ACK | ecnFlags(tcb, false),
+      windowFieldAt(tcb, ack),
+      0,
+      tcb.tos,
+    );
   }
 
   /** An empty segment whose number was used already: who gets it must say where he stands (3.8.4, 3.8.6.1). */
@@ -118,7 +152,7 @@ export class Emitter {
     const packet = this.c.context.pool.allocate(0, HEADROOM);
     if (packet === undefined) return FULL;
     const seq = add(tcb.sndUna, -1);
-    return this.sendWithOptions(tcb, packet, seq, tcb.rcvNxt, tcp.TCP_ACK, windowField(tcb), 0);
+    return this.sendWithOptions(tcb, packet, seq, tcb.rcvNxt, tcp.TCP_ACK, windowField(tcb), 0, tcb.tos);
   }
 
   /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>: 3.10.5. */
@@ -127,7 +161,7 @@ export class Emitter {
     if (packet === undefined) return FULL;
     packet.push(tcp.TCP_HEADER);
     const flags = tcp.TCP_RST | tcp.TCP_ACK;
-    return this.send(tcb, packet, tcp.TCP_HEADER, tcb.sndNxt, tcb.rcvNxt, flags, 0, 0);
+    return this.send(tcb, packet, tcp.TCP_HEADER, tcb.sndNxt, tcb.rcvNxt, flags, 0, 0, tcb.tos);
   }
 
   private sendWithOptions(
@@ -138,6 +172,7 @@ export class Emitter {
     flags: number,
     window: number,
     urgent: number,
+    tos: number,
   ): number {
     const blocks = this.sackBlocks(tcb, packet);
     const sack = blocks > 0 ? SACK_HEADER + SACK_BLOCK * blocks : 0;
@@ -148,23 +183,32 @@ export class Emitter {
       at = writeTimestampsOption(packet.bytes, at, tsVal(tcb, this.c.context.nowMs), tcb.tsRecent);
     }
     if (blocks > 0) this.writeSack(tcb, packet, at, blocks);
-    return this.send(tcb, packet, header, seq, ack, flags, window, urgent);
+    return this.send(tcb, packet, header, seq, ack, flags, window, urgent, tos);
   }
 
   /** As many as there are, as fit behind the other options, and as leave the segment no larger than it may be. */
   private sackBlocks(tcb: Tcb, packet: Packet): number {
-    if (!tcb.sackPermitted || tcb.reassembly === undefined || tcb.reassembly.count === 0) return 0;
-    if (packet.gsoSize > 0) return 0;
+    if (!tcb.sackPermitted || packet.gsoSize > 0) return 0;
+    const blocks = (tcb.dsackOwed ? 1 : 0) + (tcb.reassembly === undefined ? 0 : tcb.reassembly.count);
+    if (blocks === 0) return 0;
     const most = tcb.timestamps ? SACK_MAX - 1 : SACK_MAX;
     const room = mssLimit(tcb) - packet.length - (tcb.timestamps ? TIMESTAMPS_OCTETS : 0) - SACK_HEADER;
-    return Math.max(0, Math.min(most, tcb.reassembly.count, Math.floor(room / SACK_BLOCK)));
+    return Math.max(0, Math.min(most, blocks, Math.floor(room / SACK_BLOCK)));
   }
 
+  /** What came twice stands first (RFC 2883 section 4), and is told once. */
   private writeSack(tcb: Tcb, packet: Packet, at: number, blocks: number): void {
     const { reassembly } = tcb;
-    if (reassembly === undefined) return;
     let o = writeSackOption(packet.bytes, at, blocks);
-    for (let i = 0; i < blocks; i++) {
+    const told = tcb.dsackOwed ? 1 : 0;
+    if (told > 0) {
+      wr32(packet.bytes, o, tcb.dsackSeq);
+      wr32(packet.bytes, o + 4, tcb.dsackEnd);
+      o += SACK_BLOCK;
+      tcb.dsackOwed = false;
+    }
+    if (reassembly === undefined) return;
+    for (let i = 0; i < blocks - told; i++) {
       wr32(packet.bytes, o, reassembly.blockSeq(i));
       wr32(packet.bytes, o + 4, reassembly.blockEnd(i));
       o += SACK_BLOCK;
@@ -180,6 +224,7 @@ export class Emitter {
     flags: number,
     window: number,
     urgent: number,
+    tos: number,
   ): number {
     const { path } = tcb;
     const o = packet.head;
@@ -194,7 +239,7 @@ export class Emitter {
     packet.checksumStart = o;
     packet.checksumAt = o + tcp.TCP_CHECKSUM_AT;
     const { gsoSize } = packet;
-    if (this.ip.send(packet, path, PROTO_TCP, tcb.ttl, tcb.tos) === FULL) {
+    if (this.ip.send(packet, path, PROTO_TCP, tcb.ttl, tos) === FULL) {
       packet.release();
       return FULL;
     }

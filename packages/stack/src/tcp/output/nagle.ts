@@ -10,6 +10,7 @@ export const SEND_NOTHING = 0;
 export const HELD_BY_CWND = -1;
 export const HELD_BY_WINDOW = -2;
 export const HELD_BY_NAGLE = -3;
+export const HELD_BY_PACING = -4;
 
 /** Octets of text to send now, or one of the above. `largest`: what one packet may carry. */
 export function nextTextLength(tcb: Tcb, largest: number): number {
@@ -18,8 +19,7 @@ export function nextTextLength(tcb: Tcb, largest: number): number {
   const { mss } = tcb;
   const usable = diff(tcb.sndUna, tcb.sndNxt) + tcb.sndWnd;
   if (usable <= 0) return HELD_BY_WINDOW;
-  const cwnd = tcb.controller === undefined ? mss : tcb.controller.cwnd;
-  const { pipe } = tcb;
+  const { pipe, cwnd } = tcb;
   // One segment may always be on its way: a window smaller than that would stop everything.
   const room = pipe === 0 ? Math.max(mss, cwnd) : cwnd - pipe;
   const length = Math.min(queued, usable, largest);
@@ -41,5 +41,6 @@ function smallLength(tcb: Tcb, length: number, queued: number, room: number): nu
 
 /** Minshall's form of Nagle's rule, as in Linux: one small segment at a time. MUST-17: it can be switched off. */
 function mayGoSmall(tcb: Tcb): boolean {
+  if (tcb.corked) return tcb.finQueued;
   return tcb.noDelay || tcb.finQueued || !after(tcb.sndSml, tcb.sndUna);
 }

@@ -1,53 +1,45 @@
 // The only sender. Each connection that was marked gets its turn: RST, ACKs owed, what was lost, what is new, a probe, an
 // ACK. What its link will not take waits there; the others go on.
 
-import { add, after, before, diff } from '../../base/int.ts';
+import { add, after, diff } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';
 import { ECONNABORTED } from '../../contract/errno.ts';
-import { FEATURE_TSO4, FULL, TAKEN } from '../../contract/link.ts';
+import { FULL, TAKEN } from '../../contract/link.ts';
 import type { DatagramOutput } from '../../ip/datagrams.ts';
-import type { SentRange } from '../buffers/sent-ranges.ts';
-import type { ControllerFactory } from '../congestion/controller.ts';
+import type { Controller } from '../congestion/controller.ts';
+import type { Controllers } from '../congestion/controllers.ts';
 import type { Connections } from '../connections.ts';
+import { LossRecord, TLP_NONE } from '../loss/record.ts';
+import { tlpSchedule, tlpSent } from '../loss/tlp.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import { updateMss } from '../synchronize.ts';
-import {
-  PROBE_NONE,
-  RECOVERY_FAST,
-  type Tcb,
-  TIMER_DELAYED_ACK,
-  TIMER_PERSIST,
-  TIMER_RETRANSMIT,
-} from '../tcb.ts';
+import { PROBE_NONE, type Tcb, TIMER_PERSIST } from '../tcb.ts';
 import { startPersist } from '../timeouts/persist.ts';
 import { isRunning } from '../timers.ts';
+import { noteSent } from './account.ts';
 import { ackIsDue, ackSent, ackStride } from './ack.ts';
 import { Emitter } from './emit.ts';
-import { HELD_BY_CWND, nextTextLength, SEND_NOTHING } from './nagle.ts';
+import { HELD_BY_CWND, HELD_BY_PACING, HELD_BY_WINDOW, nextTextLength, SEND_NOTHING } from './nagle.ts';
+import { burstOctets, mustWait } from './pacing.ts';
+import { Resender } from './resend.ts';
+import { BLOCKED, blocked, DONE, largestText, MORE, Turn } from './turn.ts';
 
-/** Packets of one turn; then the next connection has its own. */
-const QUOTA = 64;
-/** The largest IP datagram without its headers, options included: what a super-segment may have. */
-const SUPER_OCTETS = 65_535 - 20 - 60;
-
-/** All was said that can be said now. */
-const DONE = 0;
-/** There is more: behind the others. */
-const MORE = 1;
-/** The link is full. */
-const BLOCKED = 2;
+/** Longer pauses are told as this one: milliseconds. */
+const IDLE_MAX_MS = 1_000_000;
 
 /** Sends for all connections of one stack. */
 export class TcpOutput {
   private readonly c: Connections;
   private readonly emitter: Emitter;
-  private readonly newController: ControllerFactory;
-  private quota = 0;
+  private readonly controllers: Controllers;
+  private readonly turn: Turn = new Turn();
+  private readonly resender: Resender;
 
-  constructor(c: Connections, ip: DatagramOutput, newController: ControllerFactory) {
+  constructor(c: Connections, ip: DatagramOutput, controllers: Controllers) {
     this.c = c;
     this.emitter = new Emitter(c, ip);
-    this.newController = newController;
+    this.resender = new Resender(c, this.emitter, this.turn);
+    this.controllers = controllers;
   }
 
   /** Empties the dirty list; what the links refuse waits there. */
@@ -56,7 +48,7 @@ export class TcpOutput {
     for (let tcb = c.dirty.shift(); tcb !== undefined; tcb = c.dirty.shift()) {
       tcb.dirty = false;
       if (tcb.id < 0) continue;
-      this.quota = QUOTA;
+      this.turn.begin();
       const outcome = this.serve(tcb);
       if (outcome === BLOCKED) this.waitForRoom(tcb);
       else if (outcome === MORE) c.markDirty(tcb);
@@ -82,8 +74,10 @@ export class TcpOutput {
     if (tcb.resetPending) return this.sendReset(tcb);
     if (tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED) return this.sendSyn(tcb);
     let outcome = this.sendOwed(tcb);
-    if (outcome === DONE) outcome = this.resend(tcb);
+    if (outcome === DONE && tcb.loss?.newFirst === true) outcome = this.sendNewFirst(tcb, tcb.loss);
+    if (outcome === DONE) outcome = this.resender.lost(tcb);
     if (outcome === DONE) outcome = this.sendNew(tcb);
+    if (outcome === DONE) outcome = this.sendLossProbe(tcb);
     if (outcome === DONE) outcome = this.sendProbe(tcb);
     if (outcome === DONE) outcome = this.sendAck(tcb);
     return outcome;
@@ -101,16 +95,16 @@ export class TcpOutput {
     const { c } = this;
     const { first } = tcb.sent;
     if (first === undefined) {
-      if (this.emitter.syn(tcb) === FULL) return this.blocked(tcb);
+      if (this.emitter.syn(tcb) === FULL) return blocked(this.c, tcb);
       tcb.sndNxt = add(tcb.iss, 1);
-      this.note(tcb, tcb.iss, tcb.sndNxt);
+      noteSent(c, tcb, tcb.iss, tcb.sndNxt);
     } else if (first.lost || tcb.resendSyn) {
-      if (this.emitter.syn(tcb) === FULL) return this.blocked(tcb);
+      if (this.emitter.syn(tcb) === FULL) return blocked(this.c, tcb);
       tcb.sent.resent(first, c.context.nowUs);
       c.context.stats.counters[C.TcpRetransSegs]++;
       c.context.stats.counters[C.TcpExtTCPSynRetrans]++;
     } else if (tcb.ackNow && tcb.state === SYN_RECEIVED) {
-      if (this.emitter.ack(tcb, tcb.rcvNxt) === FULL) return this.blocked(tcb);
+      if (this.emitter.ack(tcb, tcb.rcvNxt) === FULL) return blocked(this.c, tcb);
     }
     tcb.resendSyn = false;
     tcb.ackNow = false;
@@ -126,7 +120,7 @@ export class TcpOutput {
     const all = sent === owed.length;
     if (sent > 0 && owed[sent - 1] === tcb.rcvNxt) ackSent(this.c, tcb);
     tcb.acksOwed = all ? undefined : owed.slice(sent);
-    return all ? DONE : this.blocked(tcb);
+    return all ? DONE : blocked(this.c, tcb);
   }
 
   /** MUST-58: news is told with the window as it is now, or a second ACK would have to; a duplicate with the old one. */
@@ -135,91 +129,102 @@ export class TcpOutput {
     return news ? this.emitter.ack(tcb, ack) : this.emitter.duplicateAck(tcb, ack);
   }
 
-  /** What was lost goes again before anything new, as the congestion window lets it (RFC 5681 3.2, RFC 6298 5.4). */
-  private resend(tcb: Tcb): number {
-    for (let range = tcb.sent.firstLost(); range !== undefined; range = tcb.sent.firstLost()) {
-      if (this.quota-- <= 0) return MORE;
-      if (!this.mayResend(tcb, range)) return DONE;
-      const textEnd = before(tcb.sndEnd, range.end) ? tcb.sndEnd : range.end;
-      const syn = !tcb.synAcked && range.seq === tcb.iss;
-      const seq = syn ? add(range.seq, 1) : range.seq;
-      const text = diff(textEnd, seq);
-      // The SYN of a connection that was closed before it was established goes alone, and so does its FIN.
-      const outcome = syn ? this.emitter.syn(tcb) : this.emitter.segment(tcb, seq, Math.max(0, text));
-      if (outcome === FULL) return this.blocked(tcb);
-      if (tcb.sendBuffer.broken) return MORE;
-      if (!syn && this.emitter.carried < text) tcb.sent.cut(range, add(seq, this.emitter.carried));
-      const { counters } = this.c.context.stats;
-      counters[C.TcpRetransSegs] += Math.max(1, Math.ceil(range.length / tcb.mss));
-      tcb.sent.resent(range, this.c.context.nowUs);
-      this.noteSending(tcb);
-      ackSent(this.c, tcb);
+  /** RFC 5682 3.1 step 2b: what is new goes before what was lost; the next acknowledgment shows whether that was lost at all. */
+  private sendNewFirst(tcb: Tcb, loss: LossRecord): number {
+    const from = tcb.sndNxt;
+    const outcome = this.sendNew(tcb);
+    if (outcome === DONE) {
+      loss.newFirst = false;
+      // Nothing to send: conventional recovery.
+      if (tcb.sndNxt === from) loss.frto = false;
     }
-    return DONE;
-  }
-
-  /** Cuts the range to what may go in one packet now; false: nothing may. */
-  private mayResend(tcb: Tcb, range: SentRange): boolean {
-    const { pipe, mss } = tcb;
-    const cwnd = tcb.controller === undefined ? mss : tcb.controller.cwnd;
-    const room = pipe === 0 ? Math.max(mss, cwnd) : cwnd - pipe;
-    const first = range === tcb.sent.first;
-    // RFC 5681 3.2 step 3, RFC 6582 3.2 step 3: what fast recovery takes for lost goes whatever is under way. A peer that
-    // tells of fewer duplicates than segments it got (Linux compresses them) would else leave it to the timer.
-    const now = first && tcb.recovery === RECOVERY_FAST;
-    if (room < Math.min(mss, range.length) && !now) return false;
-    // SHLD-15..17: beyond a window that shrank nothing goes but the first segment, which is then the probe.
-    const usable = diff(add(tcb.sndUna, tcb.sndWnd), range.seq);
-    if (usable <= 0 && !first) return false;
-    const most = Math.min(this.largest(tcb), Math.max(mss, room - (room % mss)), Math.max(mss, usable));
-    if (range.length > most + (this.endsWithFin(tcb, range) ? 1 : 0))
-      tcb.sent.cut(range, add(range.seq, most));
-    return true;
-  }
-
-  private endsWithFin(tcb: Tcb, range: SentRange): boolean {
-    return tcb.finQueued && after(range.end, tcb.sndEnd);
+    return outcome;
   }
 
   /** New text, and the FIN behind it. */
   private sendNew(tcb: Tcb): number {
     const { c } = this;
     if (tcb.state === CLOSED || !tcb.synAcked) return DONE;
-    const largest = this.largest(tcb);
+    const from = tcb.sndNxt;
     if (diff(tcb.sndEnd, tcb.sndNxt) > 0) this.prepare(tcb);
-    let length = nextTextLength(tcb, largest);
+    const { loss } = tcb;
+    const largest = burstOctets(c, tcb, largestText(tcb));
+    let length = this.nextLength(tcb, largest);
     while (length > 0) {
-      if (this.quota-- <= 0) return MORE;
-      if (this.emitter.segment(tcb, tcb.sndNxt, length) === FULL) return this.blocked(tcb);
+      if (!this.turn.spend()) return MORE;
+      if (this.emitter.segment(tcb, tcb.sndNxt, length) === FULL) return blocked(this.c, tcb);
       if (tcb.sendBuffer.broken) return MORE;
       this.advance(tcb, this.emitter.carried);
       tcb.pushSmall = false;
-      length = nextTextLength(tcb, largest);
+      length = this.nextLength(tcb, largest);
     }
     // What is lost and not sent again yet waits for the window, too.
-    tcb.appLimited = length !== HELD_BY_CWND && tcb.sent.lostOctets === 0;
+    tcb.appLimited = length !== HELD_BY_CWND && length !== HELD_BY_PACING && tcb.sent.lostOctets === 0;
+    if (loss !== undefined && tcb.appLimited && length !== HELD_BY_WINDOW && tcb.pipe < tcb.cwnd) {
+      loss.appLimited = true;
+      loss.appLimitedUntil = add(tcb.delivered, tcb.pipe);
+    }
     if (length === SEND_NOTHING && tcb.finQueued && tcb.sndNxt === tcb.sndEnd) {
-      if (this.quota-- <= 0) return MORE;
+      if (!this.turn.spend()) return MORE;
       if (tcb.outstanding < tcb.sndWnd) {
-        if (this.emitter.segment(tcb, tcb.sndNxt, 0) === FULL) return this.blocked(tcb);
+        if (this.emitter.segment(tcb, tcb.sndNxt, 0) === FULL) return blocked(this.c, tcb);
         this.advance(tcb, 0);
       }
     }
+    if (loss !== undefined && tcb.sndNxt !== from) tlpSchedule(c, tcb, loss);
     this.watchWindow(tcb);
     if (isRunning(tcb, TIMER_PERSIST) && tcb.outstanding > 0) c.disarm(tcb, TIMER_PERSIST);
     return DONE;
   }
 
+  private nextLength(tcb: Tcb, largest: number): number {
+    const length = nextTextLength(tcb, largest);
+    return length > 0 && tcb.loss !== undefined && mustWait(this.c, tcb, tcb.loss) ? HELD_BY_PACING : length;
+  }
+
+  /** RFC 8985 7.3: one segment more than the window lets: new text if the peer takes it, else the last that was sent. */
+  private sendLossProbe(tcb: Tcb): number {
+    const { loss, mss } = tcb;
+    if (loss === undefined || loss.tlp === TLP_NONE || tcb.sent.empty) return DONE;
+    const fresh = Math.min(mss, diff(tcb.sndEnd, tcb.sndNxt), diff(add(tcb.sndUna, tcb.sndWnd), tcb.sndNxt));
+    if (fresh > 0) {
+      if (this.emitter.segment(tcb, tcb.sndNxt, fresh) === FULL) return blocked(this.c, tcb);
+      if (tcb.sendBuffer.broken) return MORE;
+      this.advance(tcb, this.emitter.carried);
+    } else {
+      const outcome = this.resender.last(tcb);
+      if (outcome !== DONE) return outcome;
+    }
+    loss.tlp = TLP_NONE;
+    tlpSent(tcb, loss, fresh <= 0);
+    return DONE;
+  }
+
   /** Before the first text, and after a pause: RFC 5681 4.1. */
   private prepare(tcb: Tcb): void {
+    const { nowMs, nowUs } = this.c.context;
     if (tcb.controller === undefined) {
-      tcb.controller = this.newController(tcb.mss);
+      tcb.controller = this.controllers.make(tcb.congestion, tcb.mss) as Controller;
+      tcb.loss = new LossRecord();
+      tcb.loss.fack = tcb.sndUna;
       // RFC 6928 section 2: a SYN lost more than once is a sign of congestion.
-      if (tcb.synsLost > 1) tcb.controller.timedOut(0, true);
-      return;
-    }
-    const idleMs = diff(this.c.context.nowMs, tcb.lastSentMs);
-    if (tcb.outstanding === 0 && idleMs > tcb.rtoMs) tcb.controller.restarted();
+      if (tcb.synsLost > 1) tcb.controller.timedOut(0, true, nowUs);
+    } else if (tcb.outstanding === 0) {
+      const idleMs = diff(nowMs, tcb.lastSentMs);
+      tcb.controller.restarted(Math.min(idleMs, IDLE_MAX_MS) * 1000, idleMs > tcb.rtoMs, nowUs);
+    } else return;
+    tcb.cwnd = tcb.controller.cwnd;
+    if (tcb.outstanding === 0 && tcb.loss !== undefined) this.restart(tcb, tcb.loss);
+  }
+
+  /** Nothing was under way: marks of the past say nothing any more, and must not wrap round to mean something. */
+  private restart(tcb: Tcb, loss: LossRecord): void {
+    const { nowUs } = this.c.context;
+    loss.rackUs = nowUs;
+    loss.rackEnd = tcb.sndUna;
+    loss.firstSentUs = nowUs;
+    loss.nextSendUs = nowUs;
+    tcb.deliveredUs = nowUs;
   }
 
   /** SND.NXT moves over a segment that was taken, text and FIN. */
@@ -229,26 +234,12 @@ export class TcpOutput {
     const fin = tcb.finQueued && end === tcb.sndEnd ? 1 : 0;
     tcb.sndNxt = add(end, fin);
     if (text > 0 && text % tcb.mss !== 0) tcb.sndSml = end;
-    this.note(tcb, seq, tcb.sndNxt);
-    // The peer is spoken to: what it says next may wait for our answer (interactive, RFC 1122 4.2.3.2).
-    tcb.quickAcks = 0;
+    noteSent(this.c, tcb, seq, tcb.sndNxt);
+    // The peer is answered: what it says next may wait for our answer (interactive, RFC 1122 4.2.3.2). As Linux, an answer is
+    // what leaves within the delay of an ACK.
+    const { nowMs, options } = this.c.context;
+    if (tcb.textArrived && diff(nowMs, tcb.lastTextMs) < options.tcpDelayedAckMs) tcb.quickAcks = 0;
     ackSent(this.c, tcb);
-  }
-
-  /** [seq, end) is outstanding. */
-  private note(tcb: Tcb, seq: number, end: number): void {
-    const { nowUs, nowMs } = this.c.context;
-    const range = tcb.sent.append(seq, end, nowUs, nowMs);
-    range.delivered = tcb.delivered;
-    range.deliveredUs = tcb.outstanding === diff(end, seq) ? nowUs : tcb.deliveredUs;
-    this.noteSending(tcb);
-  }
-
-  /** RFC 6298 5.1: the timer runs while something is outstanding. */
-  private noteSending(tcb: Tcb): void {
-    const { nowMs } = this.c.context;
-    tcb.lastSentMs = nowMs;
-    if (!isRunning(tcb, TIMER_RETRANSMIT)) this.c.arm(tcb, TIMER_RETRANSMIT, add(nowMs, tcb.rtoMs));
   }
 
   /** MUST-35, MUST-36: text or a FIN waits, nothing is under way that would bring an answer: probe in time. */
@@ -260,7 +251,7 @@ export class TcpOutput {
 
   private sendProbe(tcb: Tcb): number {
     if (tcb.probe === PROBE_NONE) return DONE;
-    if (this.emitter.probe(tcb) === FULL) return this.blocked(tcb);
+    if (this.emitter.probe(tcb) === FULL) return blocked(this.c, tcb);
     tcb.probe = PROBE_NONE;
     ackSent(this.c, tcb);
     return DONE;
@@ -272,29 +263,13 @@ export class TcpOutput {
     const stride = ackStride(c, tcb);
     while (stride > 0 && diff(tcb.rcvNxt, tcb.lastAckSent) >= 2 * stride) {
       const place = add(tcb.lastAckSent, stride);
-      if (this.emitter.ack(tcb, place) === FULL) return this.blocked(tcb);
+      if (this.emitter.ack(tcb, place) === FULL) return blocked(this.c, tcb);
       tcb.lastAckSent = place;
       if (tcb.quickAcks > 0) tcb.quickAcks--;
     }
-    if (this.emitter.ack(tcb, tcb.rcvNxt) === FULL) return this.blocked(tcb);
+    if (this.emitter.ack(tcb, tcb.rcvNxt) === FULL) return blocked(this.c, tcb);
     if (tcb.quickAcks > 0) tcb.quickAcks--;
     ackSent(c, tcb);
-    return DONE;
-  }
-
-  /** Text that one packet may carry: a super-segment where the device cuts it. */
-  private largest(tcb: Tcb): number {
-    const { route } = tcb.path;
-    const { mss } = tcb;
-    // MUST-62: a device would give each segment that it cuts the urgent pointer of the first.
-    if (route === undefined || (route.face.link.features & FEATURE_TSO4) === 0 || tcb.sndUrgent) return mss;
-    return Math.max(mss, SUPER_OCTETS - (SUPER_OCTETS % mss));
-  }
-
-  /** Refused by the link, or no packet was left: then the timers bring us back. */
-  private blocked(tcb: Tcb): number {
-    if (tcb.path.route !== undefined && tcb.path.face.full) return BLOCKED;
-    this.c.arm(tcb, TIMER_DELAYED_ACK, add(this.c.context.nowMs, this.c.context.options.tcpDelayedAckMs));
     return DONE;
   }
 }

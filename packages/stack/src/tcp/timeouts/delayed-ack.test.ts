@@ -6,7 +6,7 @@ import { show, type TcpBench, tcpIn } from '../../testing/tcp-bench.ts';
 
 /** ESTABLISHED, and past the segments that are acknowledged at once: we have spoken, it was acknowledged. */
 function talking(): TcpBench {
-  const bench = tcpIn('ESTABLISHED', { outstanding: 100 });
+  const bench = tcpIn('ESTABLISHED', { outstanding: 100, options: { tcpQuickAcks: 0 } });
   bench.acks();
   return bench;
 }

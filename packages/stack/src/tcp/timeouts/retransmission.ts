@@ -4,10 +4,10 @@
 import { add } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';
 import type { Connections } from '../connections.ts';
-import { endRecovery } from '../loss/fast-retransmit.ts';
+import { beginLoss } from '../loss/recovery.ts';
 import { backOff } from '../loss/rtt.ts';
 import { SYN_RECEIVED, SYN_SENT } from '../state.ts';
-import { RECOVERY_LOSS, type Tcb, TIMER_RETRANSMIT } from '../tcb.ts';
+import { type Tcb, TIMER_LOSS, TIMER_RETRANSMIT } from '../tcb.ts';
 import { givesUp } from './user.ts';
 
 export function retransmissionFires(c: Connections, tcb: Tcb): void {
@@ -25,12 +25,8 @@ export function retransmissionFires(c: Connections, tcb: Tcb): void {
   // RFC 6298 5.5 and 5.6
   backOff(tcb, options);
   if (tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED) tcb.synsLost++;
-  const inFlight = tcb.outstanding;
-  endRecovery(tcb);
-  tcb.recovery = RECOVERY_LOSS;
-  tcb.recover = tcb.sndNxt;
-  tcb.controller?.timedOut(inFlight, again);
-  tcb.sent.markAllLost();
+  beginLoss(c, tcb, again);
+  c.disarm(tcb, TIMER_LOSS);
   c.arm(tcb, TIMER_RETRANSMIT, add(nowMs, tcb.rtoMs));
   c.markDirty(tcb);
 }

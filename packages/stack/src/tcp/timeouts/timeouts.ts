@@ -7,6 +7,8 @@ import {
   type Tcb,
   TIMER_DELAYED_ACK,
   TIMER_KEEP_ALIVE,
+  TIMER_LOSS,
+  TIMER_PACING,
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
   TIMER_TIME_WAIT,
@@ -14,6 +16,7 @@ import {
 import { clearDeadline, deadlineOf, earliest } from '../timers.ts';
 import { delayedAckFires } from './delayed-ack.ts';
 import { keepAliveFires } from './keep-alive.ts';
+import { lossFires } from './loss.ts';
 import { persistFires } from './persist.ts';
 import { retransmissionFires } from './retransmission.ts';
 import { timeWaitFires } from './time-wait.ts';
@@ -43,6 +46,12 @@ function fire(c: Connections, tcb: Tcb, timer: number): void {
       return;
     case TIMER_KEEP_ALIVE:
       keepAliveFires(c, tcb);
+      return;
+    case TIMER_LOSS:
+      lossFires(c, tcb);
+      return;
+    case TIMER_PACING:
+      c.markDirty(tcb);
       return;
     case TIMER_TIME_WAIT:
       timeWaitFires(c, tcb);
