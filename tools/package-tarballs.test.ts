@@ -171,10 +171,11 @@ describe.skipIf(process.platform !== 'linux' || requireTools('python3', 'make'))
   ])(
     'a project with module %s, resolution %s, strict and without skipLibCheck takes all types',
     async (module, moduleResolution) => {
-      // @types/node and pino's types are the project's: links to those of this repository.
+      // @types/node, and the types of pino and fast-check, are the project's: links to those of this repository.
       for (const [name, from] of [
         ['@types', 'node_modules/@types'],
         ['pino', 'packages/apps/node_modules/pino'],
+        ['fast-check', 'node_modules/fast-check'],
       ]) {
         rmSync(join(folder, 'node_modules', name), { force: true });
         symlinkSync(join(root, from), join(folder, 'node_modules', name));

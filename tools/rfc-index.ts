@@ -87,22 +87,26 @@ export function claimsOf(path: string, text: string): Mention[] {
   );
 }
 
-/** What a test file proves: one mention an id and test. */
-export function proofsOf(path: string, text: string): Mention[] {
+/** What a test file proves: one mention an id and test. `read` finds the ids. */
+export function proofsOf(
+  path: string,
+  text: string,
+  read: (words: string) => readonly string[] = idsIn,
+): Mention[] {
   const named = testNames(text);
   const found = new Map<string, Mention>();
   const add = (id: string, line: number, name: string): void => {
     const key = `${id} ${name}`;
     if (!found.has(key)) found.set(key, { id, path, line, name });
   };
-  for (const { name, line } of named) for (const id of idsIn(name)) add(id, line, name);
+  for (const { name, line } of named) for (const id of read(name)) add(id, line, name);
   const lines = text.split('\n');
   const file = path.slice(path.lastIndexOf('/') + 1);
   for (const { text: words, line } of comments(text)) {
-    for (const id of idsIn(words)) {
+    for (const id of read(words)) {
       const test = testOf(line, lines, named);
       // What stands over the whole file is worth a link only where no test says it itself.
-      if (test === undefined && named.some(({ name }) => idsIn(name).includes(id))) continue;
+      if (test === undefined && named.some(({ name }) => read(name).includes(id))) continue;
       add(id, test?.line ?? line, test?.name ?? file);
     }
   }
@@ -236,7 +240,7 @@ function tally({ requirements, refused, claims, proofs }: Index): string {
 }
 
 /** Links of one cell; further places of one name are told apart by number. */
-function links(mentions: readonly Mention[]): string {
+export function links(mentions: readonly Mention[]): string {
   const seen = new Map<string, number>();
   return mentions
     .map(({ path, line, name }) => {
@@ -249,7 +253,7 @@ function links(mentions: readonly Mention[]): string {
 }
 
 /** Text that Markdown leaves as it is, inside a table and a link. */
-function cell(text: string): string {
+export function cell(text: string): string {
   return text.replaceAll(/\s+/g, ' ').replaceAll(/[\\|[\]<>*_`]/g, '\\$&');
 }
 

@@ -280,9 +280,10 @@ const badUdp: FrameGenerator = (prng, target) => {
 
 // Other protocols, other sizes
 
-/** IP in IP, GRE and all other protocols. */
+/** IP in IP, GRE and all other protocols but ICMP, IGMP, TCP and UDP. */
 const otherProtocol: FrameGenerator = (prng, target) => {
-  const protocol = prng.chance(0.5) ? pick(prng, [4, 47, 41, 50, 132]) : prng.below(256);
+  const any = prng.chance(0.5) ? pick(prng, [4, 47, 41, 50, 132]) : prng.below(256);
+  const protocol = [1, 2, 6, 17].includes(any) ? 4 : any;
   const inner = GOOD_FRAMES.echoRequest(prng, target);
   return craftIpv4({ ...ends(target), protocol, payload: prng.chance(0.5) ? inner : some(prng, 800) });
 };
