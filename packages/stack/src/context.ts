@@ -33,6 +33,8 @@ export class Context {
   tap: Tap | undefined = undefined;
   /** True while the core works on packets: plug-ins called then may call no verb. */
   inCore = false;
+  /** True in the drain, the one phase of a pump in which anything is sent. */
+  sends = false;
 
   constructor(options: Options, pool: PacketPool, entropy: Entropy) {
     this.options = options;

@@ -117,8 +117,9 @@ export interface Options {
   readonly tcpReceiveBytesMax: number;
   /** Received octets of all connections together. */
   readonly tcpReceiveTotalBytes: number;
-  /** Send buffer: Linux tcp_wmem's last. */
+  /** Send buffer at first, and what it may grow to as the congestion window does: Linux tcp_wmem. */
   readonly tcpSendBytes: number;
+  readonly tcpSendBytesMax: number;
   /** Runs of out-of-order octets a connection may have (CVE-2018-5390). */
   readonly tcpReassemblyRunsMax: number;
   /** The smallest MSS a peer may ask for: Linux tcp_min_snd_mss (CVE-2019-11479). */
@@ -224,7 +225,8 @@ export const DEFAULT_OPTIONS: Options = {
   tcpReceiveBytes: 131_072,
   tcpReceiveBytesMax: 6 << 20,
   tcpReceiveTotalBytes: 1 << 30,
-  tcpSendBytes: 4 << 20,
+  tcpSendBytes: 262_144,
+  tcpSendBytesMax: 4 << 20,
   tcpReassemblyRunsMax: 512,
   tcpMssMin: 48,
   tcpTuneIntervalUs: 1000,

@@ -68,12 +68,13 @@ function rig(links = 1): Rig {
       },
     ],
     drained: [{ hasWork: false, settle: () => log.push('settle'), drain: () => log.push('drain') }],
+    drainWaiting: () => log.push('waiting'),
     drainAnswers: () => log.push('answers'),
   });
   return { pump, log, context, links: made.map(({ link }) => link), deadlines, clock };
 }
 
-test('a pump is: receive batch, timers, events, settle, answers, drain, flush', () => {
+test('a pump is: receive batch, timers, events, settle, what waited, answers, drain, flush', () => {
   const { pump, log, links } = rig();
   links[0].inject(octets(20));
   links[0].inject(octets(20));
@@ -85,6 +86,7 @@ test('a pump is: receive batch, timers, events, settle, answers, drain, flush', 
     'timers',
     'event',
     'settle',
+    'waiting',
     'answers',
     'drain',
     'flush',
@@ -94,7 +96,17 @@ test('a pump is: receive batch, timers, events, settle, answers, drain, flush', 
 test('all links are polled before anything else, and all are flushed at the end', () => {
   const { pump, log } = rig(2);
   pump.run();
-  expect(log).toEqual(['poll0', 'poll1', 'timers', 'settle', 'answers', 'drain', 'flush0', 'flush1']);
+  expect(log).toEqual([
+    'poll0',
+    'poll1',
+    'timers',
+    'settle',
+    'waiting',
+    'answers',
+    'drain',
+    'flush0',
+    'flush1',
+  ]);
 });
 
 test('under a flood timers wait for the queue to be read, but for no more than four full batches', () => {
@@ -197,6 +209,16 @@ test('a handler that throws while a datagram is shown gives the datagram back', 
   bench.link.inject(udpFrame({}, octets(4)));
   expect(() => bench.stack.pump()).toThrow('handler');
   expect(bench.pool.inUse).toBe(0);
+});
+
+test('what sends outside the drain is a bug, and is said to be', () => {
+  const bench = stackWith();
+  const packet = bench.pool.allocate(20);
+  if (packet === undefined) throw new Error('no slot');
+  expect(() => bench.face.transmit(packet, 0)).toThrow('only the drain sends');
+  bench.stack.hooks.add(INPUT, { verdict: (asked) => bench.face.transmit(asked, 0) });
+  bench.link.inject(icmpFrame({}, octets(1)));
+  expect(() => bench.stack.pump()).toThrow('only the drain sends');
 });
 
 test('a hook that calls a verb is a bug, and is said to be', () => {

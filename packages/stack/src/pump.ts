@@ -1,4 +1,6 @@
 // The pump: one turn of a stack. The order is fixed: receive batch, timers, events, drain, flush, next deadline.
+//
+//   the drain:   settle (sends nothing) -> what waited for a neighbour -> answers -> all that is new
 
 import { assert, CHECKS } from './base/assert.ts';
 import type { Deadlines } from './base/deadlines.ts';
@@ -23,7 +25,7 @@ export interface Timed {
 /** A part of the stack that sends in the drain. */
 export interface Drained {
   readonly hasWork: boolean;
-  /** What the application left in its queues leaves the receive slab. */
+  /** What the application left in its queues leaves the receive slab. It sends nothing. */
   settle(): void;
   drain(): void;
 }
@@ -33,6 +35,8 @@ export interface Parts {
   readonly faces: readonly Interface[];
   readonly timed: readonly Timed[];
   readonly drained: readonly Drained[];
+  /** What waited for a neighbour, or for room behind it, goes before all that is newer. */
+  readonly drainWaiting: () => void;
   readonly drainAnswers: () => void;
 }
 
@@ -114,9 +118,12 @@ export class Pump {
     const { context, parts } = this;
     context.inCore = true;
     for (const part of parts.drained) part.settle();
+    context.sends = true;
+    parts.drainWaiting();
     for (const face of parts.faces) face.unblock();
     parts.drainAnswers();
     for (const part of parts.drained) part.drain();
+    context.sends = false;
     for (const face of parts.faces) face.link.flush();
     context.inCore = false;
     if (CHECKS) assert(context.answers.size === 0, 'a pump answers what it received');

@@ -32,11 +32,13 @@ import { DEFAULT_OPTIONS, type Options } from './options.ts';
 import { Pump } from './pump.ts';
 import type { SocketHost } from './socket/datagram-socket.ts';
 import { type EchoHandler, EchoSocket } from './socket/echo-socket.ts';
+import { invalidArgument } from './socket/errors.ts';
 import { Resolver } from './socket/resolve.ts';
 import { TcpListener, type TcpListenerHandler } from './socket/tcp-listener.ts';
 import { type TcpHandler, TcpSocket } from './socket/tcp-socket.ts';
 import { type UdpHandler, UdpSocket } from './socket/udp-socket.ts';
 import type { Stats } from './stats.ts';
+import { CONTROLLERS } from './tcp/congestion/registry.ts';
 import { TcpEngine } from './tcp/engine.ts';
 import { UdpEngine } from './udp/engine.ts';
 
@@ -93,6 +95,9 @@ export class Stack implements InterfaceOwner, SocketHost {
 
   constructor(config: StackConfig) {
     const options: Options = { ...DEFAULT_OPTIONS, ...config.options };
+    if (!CONTROLLERS.includes(options.tcpCongestion)) {
+      invalidArgument('options.tcpCongestion', options.tcpCongestion, CONTROLLERS.join(', '));
+    }
     const context = new Context(options, config.pool ?? new PacketPool(options.pool), config.entropy);
     context.nowMs = config.clock.nowMs();
     context.nowUs = config.clock.nowUs();

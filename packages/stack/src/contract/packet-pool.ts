@@ -1,4 +1,4 @@
-// Where packets come from and go back to: slots of three sizes in arenas that are made as they are needed, up to a limit.
+// Where packets come from and go back to: slots of four sizes in arenas that are made as they are needed, up to a limit.
 
 import { assert, CHECKS, POISON } from '../base/assert.ts';
 import { type Arena, Arenas } from './arena.ts';
@@ -29,6 +29,8 @@ export interface PoolLimits {
   readonly smallBytes: number;
   readonly mediumBytes: number;
   readonly largeBytes: number;
+  /** For frames of 9000 octets and datagrams of 8 KiB, put together from fragments. Default none: these take a large slot. */
+  readonly jumboBytes?: number;
   /** Octets of what was sent and not yet acknowledged, copied: see ChunkPool. Default 256 MiB. */
   readonly chunkBytes?: number;
 }
@@ -38,6 +40,7 @@ const CHUNK_BYTES = 256 << 20;
 export const DEFAULT_POOL_LIMITS: PoolLimits = {
   smallBytes: 4 << 20,
   mediumBytes: 16 << 20,
+  jumboBytes: 8 << 20,
   largeBytes: 32 << 20,
   chunkBytes: CHUNK_BYTES,
 };
@@ -73,6 +76,7 @@ export class PacketPool implements PacketHome {
     this.classes = [
       sizeClass(256, 256, limits.smallBytes),
       sizeClass(2048, 128, limits.mediumBytes),
+      sizeClass(9216, 32, limits.jumboBytes ?? 0),
       sizeClass(66_048, 16, limits.largeBytes),
     ];
     this.empty = this.arenas.register(new Uint8Array(4));

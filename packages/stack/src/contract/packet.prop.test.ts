@@ -360,6 +360,17 @@ describe('the pool', () => {
     expect(pool.inUse).toBe(0);
   });
 
+  test('a packet lies in the smallest slot that holds it: frames of 9000 octets and datagrams of 8 KiB in none for 64', () => {
+    const pool = new PacketPool();
+    const sizes = [192, 193, 1984, 1985, 8192 + 28, 9014, 9152, 9153].map((length) => {
+      const packet = pool.allocate(length)!;
+      const size = packet.limit - packet.base;
+      packet.release();
+      return size;
+    });
+    expect(sizes).toEqual([256, 2048, 2048, 9216, 9216, 9216, 9216, 66_048]);
+  });
+
   test('without a slot nothing changes', () => {
     const pool = new PacketPool({ smallBytes: 0, mediumBytes: 0, largeBytes: 0 });
     const packet = lent(pool, Uint8Array.of(1, 2, 3), 0);

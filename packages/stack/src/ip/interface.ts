@@ -1,5 +1,6 @@
 // An interface: a link that a stack stands on, with a place in its tables. All packets pass `receive` and `transmit` here.
 
+import { assert, CHECKS } from '../base/assert.ts';
 import { Fifo } from '../base/fifo.ts';
 import { type Context, socketsMax } from '../context.ts';
 import { FULL, type Link, type LinkUser, MEDIUM_ETHERNET, TAKEN } from '../contract/link.ts';
@@ -36,6 +37,8 @@ export interface InterfaceOwner {
   wakeNow(): void;
   /** The link's `up` or `mtu` changed: paths over it are stale. */
   interfaceChanged(face: Interface): void;
+  /** The link was down, and is up again. */
+  linkUp(face: Interface): void;
 }
 
 /** What waits for room on a link after FULL. */
@@ -72,6 +75,7 @@ export class Interface implements LinkUser, Station {
   private readonly parts: InterfaceParts;
   readonly ethernet: boolean;
   private readonly blocked: Fifo<Sender>;
+  private wasUp: boolean;
 
   constructor(
     id: number,
@@ -83,6 +87,7 @@ export class Interface implements LinkUser, Station {
     this.id = id;
     this.link = link;
     this.loopback = loopback;
+    this.wasUp = link.up;
     this.context = parts.context;
     this.parts = parts;
     this.ethernet = link.medium === MEDIUM_ETHERNET;
@@ -118,6 +123,11 @@ export class Interface implements LinkUser, Station {
     return this.parts.ethernet.neighbors.output(this, nextHop, packet);
   }
 
+  /** What went to `nextHop` was acknowledged by whom it was for. */
+  confirm(nextHop: number): void {
+    if (this.ethernet) this.parts.ethernet.neighbors.confirm(this, nextHop);
+  }
+
   /** The address of ours that a neighbour is asked by: in its network if there is one, else the first. */
   askingAddress(target: number): number {
     const near = this.addresses.find(
@@ -129,6 +139,7 @@ export class Interface implements LinkUser, Station {
   /** TAKEN (also when the link is down: dropped and counted) or FULL. */
   transmitFrame(packet: Packet): number {
     const { link, context } = this;
+    if (CHECKS) assert(context.sends, 'only the drain sends');
     if (!link.up) {
       context.drop(packet, R.LINK_DOWN);
       return TAKEN;
@@ -204,6 +215,10 @@ export class Interface implements LinkUser, Station {
   }
 
   changed(): void {
+    const up = this.link.up;
+    const again = up && !this.wasUp;
+    this.wasUp = up;
+    if (again) this.parts.owner.linkUp(this);
     this.parts.owner.interfaceChanged(this);
     this.parts.owner.wake();
   }

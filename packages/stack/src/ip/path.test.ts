@@ -172,3 +172,15 @@ test('the source for one of our own addresses is that address', () => {
   routes.remove(0, 0);
   expect(paths.sourceFor(99)).toBe(0);
 });
+
+test('progress is told to the next hop once a batch, however many acknowledgements there are', () => {
+  const told: number[] = [];
+  Object.assign(wire.face, { confirm: (nextHop: number) => told.push(nextHop) });
+  const path = acquired(99);
+  for (const nowMs of [5, 5, 5, 6, 0x7fff_ffff, 0x7fff_ffff, -0x8000_0000]) path.confirm(nowMs);
+  expect(told).toEqual(new Array(4).fill(ip('10.0.0.1')));
+  routes.removeWhere(() => true);
+  paths.refresh(path);
+  path.confirm(7);
+  expect(told.length).toBe(4);
+});

@@ -40,6 +40,8 @@ export class Path {
   mtuLocked = false;
   /** Route table's generation at the last look-up. */
   generation = 0;
+  /** The batch in which progress was last told of. */
+  confirmedMs = 0;
   holders = 0;
   newer: number = NONE;
   older: number = NONE;
@@ -54,6 +56,16 @@ export class Path {
    */
   admitted(generation: number, loopback: boolean): boolean {
     return this.generation === generation && this.admissible && this.face.loopback === loopback;
+  }
+
+  /**
+   * The peer acknowledged something new: the next hop hears us (RFC 4861 7.3.1). For every such ACK; `nowMs` is the batch's,
+   * and all but its first cost one compare.
+   */
+  confirm(nowMs: number): void {
+    if (nowMs === this.confirmedMs) return;
+    this.confirmedMs = nowMs;
+    this.route?.face.confirm(this.nextHop);
   }
 
   /** The interface to send by; only of a path that has a route. */

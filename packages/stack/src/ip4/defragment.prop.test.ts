@@ -196,7 +196,7 @@ const fragmentAt = (id: number, place: number, more: boolean, data: Uint8Array):
 const place = (most: number): fc.Arbitrary<number> => fc.nat(most >> 3).map((n) => n * 8);
 
 property.prop([fc.array(fc.tuple(place(4000), fc.boolean(), fc.nat(1400)), { maxLength: 6 }), fc.nat(1400)])(
-  'row 1, ping of death: what ends beyond 65,535 ends its datagram, and its memory is free at once',
+  '[hostile 1] ping of death: what ends beyond 65,535 ends its datagram, and its memory is free at once',
   (before, size) => {
     const bench = listening();
     bench.throw(before.map(([at, , n]) => fragmentAt(5, at, true, octets((n & ~7) + 8))));
@@ -209,7 +209,7 @@ property.prop([fc.array(fc.tuple(place(4000), fc.boolean(), fc.nat(1400)), { max
 );
 
 property.prop([fc.array(fc.tuple(place(64), fc.boolean(), fc.nat(40)), { minLength: 2, maxLength: 12 })])(
-  'rows 2 and 4, teardrop and nested overlaps: what is heard is what the fragments say, or nothing',
+  '[hostile 2, 4] teardrop and nested overlaps: what is heard is what the fragments say, or nothing',
   (list) => {
     const frames = list.map(([at, more, n], i) => fragmentAt(6, at, more, payloadOf(more ? n & ~7 : n, i)));
     const bench = survives(frames);
@@ -225,7 +225,7 @@ property.prop([fc.array(fc.tuple(place(64), fc.boolean(), fc.nat(40)), { minLeng
 );
 
 property.prop([fc.integer(), fc.integer({ min: 10, max: 400 })])(
-  'row 3, FragmentSmack: memory stays under its cap however many fragments come, and the oldest go',
+  '[hostile 3] FragmentSmack: memory stays under its cap however many fragments come, and the oldest go',
   (seed, count) => {
     const prng = new Prng(seed);
     const options = { reassemblyBytes: 24 * 1024, reassemblyDatagramsMax: 20 };
@@ -254,7 +254,7 @@ property.prop([fc.integer(), fc.integer({ min: 10, max: 400 })])(
 );
 
 property.prop([fc.integer({ min: 0, max: 24 }), fc.boolean(), fc.nat(60)])(
-  'row 5, tiny fragments: nothing of TCP is taken that splits its header',
+  '[hostile 5] tiny fragments: nothing of TCP is taken that splits its header',
   (at, more, size) => {
     const frame = fragmentAt(7, at & ~7, more || at < 8, octets(size & ~7));
     frame[9] = 6;
@@ -266,7 +266,7 @@ property.prop([fc.integer({ min: 0, max: 24 }), fc.boolean(), fc.nat(60)])(
 );
 
 property.prop([fc.nat(8000), fc.nat(1000)])(
-  'rows 6 and 7: lengths that are no multiple of eight with more to come, and fragments of nothing',
+  '[hostile 6, 7] lengths that are no multiple of eight with more to come, and fragments of nothing',
   (at, size) => {
     const ragged = size % 8 === 0 ? size + 1 : size;
     const bench = survives([fragmentAt(8, at * 8 > 60_000 ? 0 : at * 8, true, octets(ragged))]);
@@ -279,7 +279,7 @@ property.prop([fc.nat(8000), fc.nat(1000)])(
 );
 
 property.prop([fc.nat(255), fc.nat(0xffff), fc.nat(80)])(
-  'row 8: any version, header length, total length and size of packet, in a fragment and in none',
+  '[hostile 8] any version, header length, total length and size of packet, in a fragment and in none',
   (versionAndLength, total, size) => {
     for (const flags of [0, 0x20]) {
       const frame = udpFrame({ id: 3 }, octets(60));
@@ -294,7 +294,7 @@ property.prop([fc.nat(255), fc.nat(0xffff), fc.nat(80)])(
 );
 
 property.prop([fc.uint8Array({ maxLength: 40 }), fc.nat(2), fc.boolean()])(
-  'row 9: any options, in a fragment and in none',
+  '[hostile 9] any options, in a fragment and in none',
   (options, at, more) => {
     const frames = cutAt(udpFrame({ id: 4 }, payloadOf(64, 2)), [24, 48]);
     const [one] = cutAt(udpFrame({ id: 4, options: [...options] }, payloadOf(64, 2)), []);

@@ -8,12 +8,29 @@ import { CAST_HOST, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { Hooks } from '../ip/hooks.ts';
 import type { Interface } from '../ip/interface.ts';
-import { ROUTE_BROADCAST, type RouteTable } from '../ip/route-table.ts';
+import { ROUTE_BROADCAST, type Route, type RouteTable } from '../ip/route-table.ts';
 import { isLinkLocal4, isMulticast4 } from '../wire/address.ts';
-import { ICMP_DEST_UNREACHABLE, ICMP_TIME_EXCEEDED, UNREACH_NEEDFRAG, UNREACH_NET } from '../wire/icmpv4.ts';
-import { IPV4_DF, ipv4Destination, ipv4Flags, ipv4Source, ipv4Ttl, setIpv4Ttl } from '../wire/ipv4.ts';
+import {
+  ICMP_DEST_UNREACHABLE,
+  ICMP_PARAMETER_PROBLEM,
+  ICMP_TIME_EXCEEDED,
+  UNREACH_NEEDFRAG,
+  UNREACH_NET,
+} from '../wire/icmpv4.ts';
+import {
+  IPV4_DF,
+  IPV4_MIN_HEADER,
+  ipv4Destination,
+  ipv4Flags,
+  ipv4HeaderLength,
+  ipv4Source,
+  ipv4Ttl,
+  setIpv4Checksum,
+  setIpv4Ttl,
+} from '../wire/ipv4.ts';
 import { wireLength } from './gso.ts';
 import type { Icmp4Errors } from './icmp-error.ts';
+import { record, recordFault } from './record.ts';
 
 /** Sends a datagram of somebody else's: Ip4Output. */
 export interface ForwardOutput {
@@ -36,6 +53,8 @@ export class Ip4Forward {
   private readonly icmpErrors: Icmp4Errors;
   private readonly output: ForwardOutput;
   private readonly queue: Fifo<Onward>;
+  /** What our times of day count from: drawn when the first is asked for. */
+  private epochMs: number | undefined = undefined;
 
   constructor(
     context: Context,
@@ -88,6 +107,7 @@ export class Ip4Forward {
       this.icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_NEEDFRAG, mtu, R.FORWARD_TOO_BIG);
       return;
     }
+    if (ipv4HeaderLength(b, o) > IPV4_MIN_HEADER && !this.record(packet, route)) return;
     setIpv4Ttl(b, o, ipv4Ttl(b, o) - 1);
     const verdict = this.hooks.run(FORWARD, packet);
     if (verdict !== ACCEPT) {
@@ -112,6 +132,29 @@ export class Ip4Forward {
     for (let on = this.queue.shift(); on !== undefined; on = this.queue.shift()) {
       this.context.drop(on.packet, R.SEND_CLOSED);
     }
+  }
+
+  /** RFC 1812 5.3.13.4, 5.3.13.5: we say where it went through, and when, to who asks for it. False: the packet is gone. */
+  private record(packet: Packet, { face, gateway }: Route): boolean {
+    if (!this.context.options.forwardRecords) return true;
+    const { bytes: b, network: o } = packet;
+    const at = o + IPV4_MIN_HEADER;
+    const length = ipv4HeaderLength(b, o) - IPV4_MIN_HEADER;
+    const fault = recordFault(b, at, length);
+    if (fault >= 0) {
+      const pointer = IPV4_MIN_HEADER + fault;
+      this.icmpErrors.send(packet, ICMP_PARAMETER_PROBLEM, 0, pointer << 24, R.IP_BAD_OPTIONS);
+      return false;
+    }
+    const address = face.askingAddress(gateway !== 0 ? gateway : ipv4Destination(b, o));
+    if (record(b, at, length, address, this.timeOfDay(), this.routes)) setIpv4Checksum(b, o);
+    return true;
+  }
+
+  /** A stack knows no hour: a time with the high bit set is any time (RFC 791 3.1). It tells nobody how long we are up. */
+  private timeOfDay(): number {
+    this.epochMs ??= this.context.entropy.int32();
+    return (this.context.nowMs + this.epochMs) | (1 << 31);
   }
 
   /** What no router passes on: RFC 1812 5.3.4 (frames to many), 5.3.7 and RFC 3927 2.7 (addresses of a link). */

@@ -140,6 +140,11 @@ export class Ip4Input implements PacketInput {
     return undefined;
   }
 
+  /** MTU of the link that a packet came by. */
+  linkMtu(packet: Packet): number {
+    return this.faces[packet.ingress].link.mtu;
+  }
+
   /** The header by itself; trims what a link padded. */
   private check(packet: Packet): number {
     const b = packet.bytes;
@@ -166,8 +171,8 @@ export class Ip4Input implements PacketInput {
   }
 
   /**
-   * Options that can be walked over: the others are told of (RFC 1122 3.2.2.5), source routes are dropped in silence. None
-   * is acted on: to record a route or a time is optional (RFC 1122 3.2.1.8). False: the packet is gone.
+   * Options that can be walked over: the others are told of (RFC 1122 3.2.2.5), source routes are dropped in silence. A
+   * host acts on none: to record a route or a time is optional (RFC 1122 3.2.1.8). False: the packet is gone.
    */
   private optionsFit(packet: Packet): boolean {
     const { bytes: b, network: o } = packet;

@@ -48,6 +48,7 @@ test('parameter problems are limited as all errors are', () => {
   expect(bench.stack.stats.reason('ICMP_RATE_TARGET')).toBe(34);
 });
 
+// [hostile 9]
 test('a source route is dropped in silence, and nothing is answered over it (RFC 7126 4.3, 4.4)', () => {
   const bench = stackWith();
   for (const kind of [131, 137]) {
@@ -70,6 +71,7 @@ const option = fc.oneof(
 );
 const anyOptions = fc.array(option, { maxLength: 8 }).map((list) => list.flat().slice(0, 40));
 
+// [hostile 9]
 property.prop([anyOptions])(
   'whatever the options: a reply, or one parameter problem that points into them, or silence; the next ping is served',
   (options) => {

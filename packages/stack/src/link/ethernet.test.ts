@@ -100,15 +100,22 @@ test('a broadcast of ours goes to all stations, and asks nobody', () => {
   const bench = stackOnEthernet();
   const socket = bench.stack.udpSocket({});
   socket.bind('10.0.0.2', 68);
-  let sent: ReturnType<typeof bench.exchange> = [];
-  try {
-    socket.sendTo(octets(4), 0, 4, '10.0.0.255', 67);
-    sent = bench.exchange();
-  } catch (error) {
-    // Without leave to broadcast (SO_BROADCAST) a socket is refused, as by Linux.
-    expect((error as { code: string }).code).toBe('EACCES');
-    return;
+  socket.setBroadcast(true);
+  for (const all of ['10.0.0.255', '255.255.255.255']) {
+    socket.sendTo(octets(4), 0, 4, all, 67);
+    const sent = bench.exchange();
+    expect(arpOf(sent)).toEqual([]);
+    expect(sent.map(({ to }) => to)).toEqual([ALL_STATIONS]);
+    expect(datagramsOf(sent)[0]).toMatchObject({ src: '10.0.0.2', dst: all });
   }
-  expect(arpOf(sent)).toEqual([]);
-  expect(sent.map(({ to }) => to)).toEqual([ALL_STATIONS]);
+  expect(bench.stack.ethernet.list()).toEqual([]);
+});
+
+test('without leave to broadcast (SO_BROADCAST) a socket is refused, as by Linux', () => {
+  const bench = stackOnEthernet();
+  const socket = bench.stack.udpSocket({});
+  socket.bind('10.0.0.2', 68);
+  const send = (): unknown => socket.sendTo(octets(4), 0, 4, '10.0.0.255', 67);
+  expect(send).toThrow(expect.objectContaining({ code: 'EACCES' }));
+  expect(bench.exchange()).toEqual([]);
 });

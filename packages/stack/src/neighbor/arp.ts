@@ -109,10 +109,8 @@ export class Arp {
     this.request(station, address, address, ETHER_BROADCAST_HIGH, ETHER_BROADCAST_LOW);
   }
 
-  /** Before all that is new: what waited for a neighbour, or for room. */
-  settle(): void {
-    this.neighbors.flush();
-  }
+  /** Nothing of it lies in a slab: requests are its own, and what waits for a neighbour is owned. */
+  settle(): void {}
 
   drain(): void {
     const { neighbors } = this;

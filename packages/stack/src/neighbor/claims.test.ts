@@ -46,6 +46,46 @@ test('an address that went before its second announcement is not announced', () 
   expect(bench.pass(5000)).toEqual([]);
 });
 
+test('a link that comes up again hears of all our addresses anew, twice, two seconds apart (RFC 5227 2.3)', () => {
+  const bench = stackOnEthernet();
+  bench.stack.addAddress(bench.face, '10.0.0.9/24');
+  bench.pass(2000);
+  bench.link.setUp(false);
+  expect(bench.pass(10_000)).toEqual([]);
+  bench.link.setUp(true);
+  const senders = (ms: number): string[] => arpOf(bench.pass(ms)).map(({ sender }) => sender);
+  expect(senders(0)).toEqual(['10.0.0.2', '10.0.0.9']);
+  expect(senders(1999)).toEqual([]);
+  expect(senders(1)).toEqual(['10.0.0.2', '10.0.0.9']);
+  expect(bench.pass(600_000)).toEqual([]);
+});
+
+test('an address that was added while its link was down is announced when it comes up', () => {
+  const bench = stackOnEthernet();
+  bench.link.setUp(false);
+  bench.stack.addAddress(bench.face, '10.0.0.9/24');
+  expect(bench.pass(10_000)).toEqual([]);
+  bench.link.setUp(true);
+  expect(arpOf(bench.pass(0)).map(({ sender }) => sender)).toEqual(['10.0.0.2', '10.0.0.9']);
+});
+
+test('a link that goes up and down begins anew each time, and ends after the last one', () => {
+  const bench = stackOnEthernet();
+  for (let i = 0; i < 2000; i++) {
+    bench.link.setUp(false);
+    bench.link.setUp(true);
+  }
+  expect(arpOf(bench.pass(0))).toEqual([announcement]);
+  expect(arpOf(bench.pass(600_000))).toEqual([announcement]);
+});
+
+test('another MTU, or being told again that a link is up, is no reason to announce', () => {
+  const bench = stackOnEthernet();
+  bench.link.setMtu(1400);
+  bench.link.setUp(true);
+  expect(bench.pass(10_000)).toEqual([]);
+});
+
 test.each([1, 2, 3, 4, 5])(
   'a claim probes three times, 1 to 2 s apart, and is granted 2 s later (seed %i)',
   (seed) => {

@@ -52,8 +52,12 @@ export class Claims {
     this.end = end;
   }
 
-  /** Announces an address that is ours already, twice. */
+  /** Announces an address that is ours already, twice; again from the beginning when it was being announced. */
   announce(station: Station, address: number): void {
+    this.claims.forEach((claim, id) => {
+      if (claim === undefined || claim.station !== station || claim.address !== address) return;
+      if (claim.probesLeft === NOT_PROBED) this.forget(id);
+    });
     this.begin({ station, address, probesLeft: NOT_PROBED, announcesLeft: ANNOUNCE_NUM }, 0);
   }
 

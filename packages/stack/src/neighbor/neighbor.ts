@@ -2,6 +2,8 @@
 //
 //   (none) --a packet for it--> INCOMPLETE --reply--> REACHABLE --time--> STALE --a packet for it--> DELAY --time--> PROBE
 //                                    \--no reply: gone                    <--reply: REACHABLE----/        \--no reply: gone
+//
+// Of STALE, DELAY and PROBE a connection's progress makes REACHABLE, too (7.3.1). STALE ends by age in a crowded table.
 
 import { Fifo } from '../base/fifo.ts';
 import type { Packet } from '../contract/packet.ts';
@@ -48,6 +50,11 @@ export class Neighbor {
   probes = 0;
   /** When its station address was last said, in seconds of the stack's uptime: it may be long ago. */
   confirmedS = 0;
+  /** When it was last known to hear us (RFC 4861 7.3.1), and how long that is believed: milliseconds, of REACHABLE only. */
+  reachedMs = 0;
+  believedMs = 0;
+  /** When it became STALE, in seconds of the stack's uptime: nothing was sent to it since. */
+  staleS = 0;
   /** A request is to leave in the drain. */
   asks = false;
   /** Packets that wait for the address, head at their IP header, owned. */

@@ -225,6 +225,19 @@ test('a full link keeps what waits, in order and before what is new, until it ha
   expect(bench.pool.inUse).toBe(0);
 });
 
+test('settling sends nothing: what met a full link goes in the drain, when there is room', () => {
+  const bench = stackOnEthernet();
+  const { send } = connected(bench);
+  for (const first of [1, 2]) send(first);
+  bench.exchange();
+  bench.link.room = 1;
+  expect(firsts(bench.answer())).toEqual([1]);
+  bench.link.room = 100;
+  bench.stack.ethernet.arp.settle();
+  expect(bench.link.take()).toEqual([]);
+  expect(firsts(bench.exchange())).toEqual([2]);
+});
+
 test('a link that goes down drops what waits, counted', () => {
   const bench = stackOnEthernet();
   const { send } = connected(bench);
@@ -282,6 +295,7 @@ test('a permanent neighbour is never asked for, never corrected, and lets go wha
 /** Another address for each number. */
 const numbered = (i: number): string => `11.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
 
+// [hostile 42]
 test('100,000 senders that ask us fill the table and no more; whom we talk to and who is PERMANENT stay', () => {
   const bench = stackOnEthernet({ options: { neighborsMax: 64 } });
   bench.stack.ethernet.addNeighbor(bench.face, '10.0.0.200', OTHER);
@@ -304,6 +318,7 @@ test('100,000 senders that ask us fill the table and no more; whom we talk to an
   expect(firsts(bench.exchange())).toEqual([2]);
 });
 
+// [hostile 42]
 test('100,000 gratuitous announcements of strangers make no neighbour', () => {
   const bench = stackOnEthernet();
   for (let i = 0; i < 100_000; i++) {

@@ -4,7 +4,7 @@
 import { Deadlines } from '../base/deadlines.ts';
 import { FlowTable } from '../base/flow-table.ts';
 import { IndexPool, NONE } from '../base/index-pool.ts';
-import { add } from '../base/int.ts';
+import { add, diff } from '../base/int.ts';
 import type { Context } from '../context.ts';
 import { FULL, TAKEN } from '../contract/link.ts';
 import type { Packet } from '../contract/packet.ts';
@@ -27,6 +27,8 @@ export class Neighbors {
   private readonly context: Context;
   private readonly unreachable: Unreachable;
   private readonly ids: IndexPool;
+  /** The row of the deadlines that is no neighbour's: when STALE ones are looked for. */
+  private readonly sweepId: number;
   private readonly rows: (Neighbor | undefined)[] = [];
   private readonly byAddress: FlowTable;
   private oldest: Neighbor | undefined = undefined;
@@ -37,6 +39,7 @@ export class Neighbors {
     this.context = context;
     this.unreachable = unreachable;
     this.ids = new IndexPool(neighborsMax);
+    this.sweepId = neighborsMax;
     this.byAddress = new FlowTable(context.entropy.int32());
   }
 
@@ -98,8 +101,19 @@ export class Neighbors {
     neighbor.confirmedS = uptimeS;
     // RFC 4861 7.2.5: what nobody asked for may say where somebody is, but not that he hears us.
     const asked = neighbor.state === INCOMPLETE || neighbor.state === PROBE;
-    if (answers && asked) this.found(neighbor, REACHABLE, this.reachableMs());
+    if (answers && asked) this.reached(neighbor);
     else if (!same) this.found(neighbor, STALE, 0);
+  }
+
+  /**
+   * A peer acknowledged what went through this neighbour: it hears us (RFC 4861 7.3.1), and need not be asked. Says nothing
+   * of its station address. Cheap while REACHABLE: the timer finds the time of the last confirmation when it fires.
+   */
+  confirm(station: Station, address: number): void {
+    const neighbor = this.find(station, address);
+    if (neighbor === undefined) return;
+    if (neighbor.state === REACHABLE) neighbor.reachedMs = this.context.nowMs;
+    else if (neighbor.known && neighbor.state !== PERMANENT) this.reached(neighbor);
   }
 
   /** A neighbour by order: `ip neigh add ADDRESS lladdr ... nud permanent`. False: the table is full. */
@@ -132,13 +146,14 @@ export class Neighbors {
 
   timersFire(nowMs: number): void {
     for (let id = this.deadlines.takeDue(nowMs); id !== NONE; id = this.deadlines.takeDue(nowMs)) {
+      if (id === this.sweepId) this.sweep();
       const neighbor = this.rows[id];
       if (neighbor !== undefined) this.timeOut(neighbor);
     }
   }
 
-  /** Sends what waits for neighbours that are known by now: before what is new, so that order is kept. */
-  flush(): void {
+  /** Sends what waits for neighbours that are known by now: first in the drain, so that order is kept. */
+  drainWaiting(): void {
     for (const neighbor of this.dirty) this.flushPending(neighbor);
     for (const neighbor of this.stalled) this.flushPending(neighbor);
   }
@@ -201,6 +216,8 @@ export class Neighbors {
     if (this.oldest !== undefined) this.oldest.older = neighbor;
     else this.newest = neighbor;
     this.oldest = neighbor;
+    if (this.size > this.context.options.neighborsKept && !this.deadlines.has(this.sweepId))
+      this.sweepLater();
     return neighbor;
   }
 
@@ -230,6 +247,29 @@ export class Neighbors {
     this.ids.release(neighbor.id);
   }
 
+  /**
+   * Garbage collection: who is STALE for long leaves, as long as there are more than a few (Linux gc_stale_time,
+   * gc_thresh1); least recently used first, and no more than down to that number (Linux takes all once it begins).
+   */
+  private sweep(): void {
+    const { neighborsKept, neighborStaleMs } = this.context.options;
+    const { uptimeS } = this.context;
+    let neighbor = this.oldest;
+    while (neighbor !== undefined && this.size > neighborsKept) {
+      const { newer } = neighbor;
+      const old = uptimeS - neighbor.staleS >= neighborStaleMs / 1000;
+      if (neighbor.state === STALE && old) this.forget(neighbor);
+      neighbor = newer;
+    }
+    if (this.size > neighborsKept) this.sweepLater();
+  }
+
+  /** Linux gc_worker: every half of the base time. */
+  private sweepLater(): void {
+    const { nowMs, options } = this.context;
+    this.deadlines.set(this.sweepId, add(nowMs, options.neighborReachableMs >> 1));
+  }
+
   /** One request more; RFC 1122 2.3.2.1: no more than one a second for one address. */
   private ask(neighbor: Neighbor): void {
     neighbor.probes++;
@@ -246,8 +286,16 @@ export class Neighbors {
     if (neighbor.pending.size > 0) this.dirty.add(neighbor);
   }
 
+  /** It is known to hear us, now: RFC 4861 7.2.5, 7.3.1. */
+  private reached(neighbor: Neighbor): void {
+    neighbor.reachedMs = this.context.nowMs;
+    neighbor.believedMs = this.reachableMs();
+    this.found(neighbor, REACHABLE, neighbor.believedMs);
+  }
+
   private enter(neighbor: Neighbor, state: number, timeoutMs: number): void {
     neighbor.state = state;
+    if (state === STALE) neighbor.staleS = this.context.uptimeS;
     if (timeoutMs > 0) this.deadlines.set(neighbor.id, add(this.context.nowMs, timeoutMs));
     else this.deadlines.cancel(neighbor.id);
   }
@@ -255,9 +303,13 @@ export class Neighbors {
   /** RFC 4861 7.3.3. */
   private timeOut(neighbor: Neighbor): void {
     switch (neighbor.state) {
-      case REACHABLE:
-        this.enter(neighbor, STALE, 0);
+      case REACHABLE: {
+        // Confirmations since then moved no timer.
+        const left = neighbor.believedMs - diff(this.context.nowMs, neighbor.reachedMs);
+        if (left > 0) this.enter(neighbor, REACHABLE, left);
+        else this.enter(neighbor, STALE, 0);
         return;
+      }
       case DELAY:
         neighbor.probes = 0;
         neighbor.state = PROBE;

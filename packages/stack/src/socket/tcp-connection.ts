@@ -1,10 +1,13 @@
 // The connection under a TCP socket: what it knows of it and what may be set, RFC 9293 3.9.1.6 to 3.9.1.9.
 
 import { EBADF, ENOTCONN, EPIPE } from '../contract/errno.ts';
+import { CONTROLLERS } from '../tcp/congestion/registry.ts';
 import { urgentRemaining } from '../tcp/calls/receive.ts';
+import { type TcpInfo, tcpInfo } from '../tcp/calls/info.ts';
 import { status, type TcpStatus } from '../tcp/calls/status.ts';
 import type { TcpEngine } from '../tcp/engine.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
+import { updateMss } from '../tcp/synchronize.ts';
 import type { Tcb } from '../tcp/tcb.ts';
 import { startKeepAlive } from '../tcp/timeouts/keep-alive.ts';
 import { formatIp4 } from '../wire/address.ts';
@@ -77,6 +80,51 @@ export abstract class TcpConnection {
     return this.tcb?.noDelay ?? false;
   }
 
+  /** Holds back what is no whole segment until it is switched off, or for as long as a persist timer waits (Linux TCP_CORK). */
+  set cork(on: boolean) {
+    const tcb = this.connection('setsockopt');
+    tcb.corked = on;
+    // tcp_push: what was held goes at once, whatever is under way.
+    if (!on && tcb.sndNxt !== tcb.sndEnd) tcb.pushSmall = true;
+    this.engine.connections.markDirty(tcb);
+    this.host.wake();
+  }
+
+  /** Acknowledges at once for a while, and what waits for its acknowledgment now; or delays from now on (Linux TCP_QUICKACK). */
+  set quickAck(on: boolean) {
+    const tcb = this.connection('setsockopt');
+    tcb.quickAcks = on ? this.host.context.options.tcpQuickAcks : 0;
+    if (on && tcb.segmentsUnacked > 0) tcb.ackNow = true;
+    this.engine.connections.markDirty(tcb);
+    this.host.wake();
+  }
+
+  /** Octets of the largest segment, both ways, options included (Linux TCP_MAXSEG); right after `connect`, it goes for the SYN, too. */
+  set maxSegment(bytes: number) {
+    if (!(bytes >= 88 && bytes <= 32_767)) invalidArgument('bytes', bytes, '88 to 32767');
+    const tcb = this.connection('setsockopt');
+    tcb.maxSegment = bytes;
+    updateMss(tcb);
+  }
+
+  /**
+   * The congestion controller, 'cubic', 'reno' or 'bbr' (Linux TCP_CONGESTION). A connection that has sent text already starts
+   * again from the initial window.
+   */
+  set congestion(name: string) {
+    const tcb = this.connection('setsockopt');
+    if (!CONTROLLERS.includes(name)) invalidArgument('name', name, CONTROLLERS.join(', '));
+    if (name === tcb.congestion) return;
+    tcb.congestion = name;
+    tcb.controller = undefined;
+    this.engine.connections.markDirty(tcb);
+    this.host.wake();
+  }
+
+  get congestion(): string {
+    return this.tcb?.congestion ?? this.host.context.options.tcpCongestion;
+  }
+
   /** MUST-24, MUST-27. `idleMs` 0 switches it off; `undefined` takes the default of two hours. */
   setKeepAlive(on: boolean, idleMs?: number, intervalMs?: number, probes?: number): void {
     const tcb = this.connection('setsockopt');
@@ -116,10 +164,12 @@ export abstract class TcpConnection {
     tcb.rcvLimitMax = bytes;
   }
 
-  /** Octets that the send buffer may hold (SO_SNDBUF). */
+  /** Octets that the send buffer may hold from now on (SO_SNDBUF); switches its growth off. */
   set sendBuffer(bytes: number) {
     if (!(bytes > 0)) invalidArgument('bytes', bytes, 'positive');
-    this.connection('setsockopt').sendLimit = bytes;
+    const tcb = this.connection('setsockopt');
+    tcb.sendLimit = bytes;
+    tcb.sendLimitMax = bytes;
   }
 
   /** Own address and port. Throws ENOTCONN before `connect`. */
@@ -137,6 +187,15 @@ export abstract class TcpConnection {
   /** STATUS, RFC 9293 3.10.6. Throws ENOTCONN before `connect`. */
   status(): TcpStatus {
     return status(this.connection('getsockopt'));
+  }
+
+  /**
+   * What `getsockopt(TCP_INFO)` and `ss -ti` tell on Linux. Throws ENOTCONN before `connect`.
+   *
+   * @example const { rtt, sndCwnd, totalRetrans } = socket.tcpInfo(); // microseconds, segments, segments
+   */
+  tcpInfo(): TcpInfo {
+    return tcpInfo(this.connection('getsockopt'), this.host.context);
   }
 
   protected remember(tcb: Tcb): void {

@@ -119,9 +119,9 @@ describe('the backlog', () => {
   });
 });
 
-describe('a flood of SYNs', () => {
+describe('a flood of SYNs, without cookies', () => {
   const flooded = (): Listening => {
-    const l = new Listening({}, { tcpSynBacklogMax: 16 });
+    const l = new Listening({}, { tcpSynBacklogMax: 16, tcpSynCookies: 0 });
     l.connects(1);
     for (let i = 0; i < 40; i++) l.gets(tcpFrame({ sport: 2000 + i, seq: 100, flags: TCP_SYN }));
     return l;

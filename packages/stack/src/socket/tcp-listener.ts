@@ -94,6 +94,9 @@ export class TcpListener implements EventTarget {
   private shut = false;
   /** 0: the stack's. */
   private nextTtl = 0;
+  private nextTos = 0;
+  private nextReceiveBytes = 0;
+  private nextMaxSegment = 0;
 
   constructor(host: SocketHost, engine: TcpEngine, handler: TcpListenerHandler) {
     this.host = host;
@@ -126,8 +129,8 @@ export class TcpListener implements EventTarget {
       resolver.paths.release(path);
       throw new SocketError(made, 'listen', address, at);
     }
-    made.ttl = this.nextTtl;
     this.listener = made;
+    this.inherit();
   }
 
   /** The next connection, which will tell `handler`; undefined: none waits. What happened to it already is told in the next pump. */
@@ -147,7 +150,42 @@ export class TcpListener implements EventTarget {
   set ttl(ttl: number) {
     if (!(Number.isInteger(ttl) && ttl >= 1 && ttl <= 255)) invalidArgument('ttl', ttl, '1 to 255');
     this.nextTtl = ttl;
-    if (this.listener !== undefined) this.listener.ttl = ttl;
+    this.inherit();
+  }
+
+  /** DiffServ field of the connections to come, SYN,ACK included; the two bits of ECN are the stack's. */
+  set tos(tos: number) {
+    if (!(Number.isInteger(tos) && tos >= 0 && tos <= 255)) invalidArgument('tos', tos, '0 to 255');
+    this.nextTos = tos & 0xfc;
+    this.inherit();
+  }
+
+  /** Octets of the receive buffers of the connections to come (SO_RCVBUF), which do not grow then: their SYN,ACK says it. */
+  set receiveBuffer(bytes: number) {
+    if (!(bytes > 0)) invalidArgument('bytes', bytes, 'positive');
+    this.nextReceiveBytes = bytes;
+    this.inherit();
+  }
+
+  /** Octets of the largest segment of the connections to come, both ways (Linux TCP_MAXSEG). */
+  set maxSegment(bytes: number) {
+    if (!(bytes >= 88 && bytes <= 32_767)) invalidArgument('bytes', bytes, '88 to 32767');
+    this.nextMaxSegment = bytes;
+    this.inherit();
+  }
+
+  /** Connections that wait to be accepted. */
+  get waiting(): number {
+    return this.listener?.ready.size ?? 0;
+  }
+
+  private inherit(): void {
+    const { listener } = this;
+    if (listener === undefined) return;
+    listener.ttl = this.nextTtl;
+    listener.tos = this.nextTos;
+    listener.receiveBytes = this.nextReceiveBytes;
+    listener.maxSegment = this.nextMaxSegment;
   }
 
   get closed(): boolean {

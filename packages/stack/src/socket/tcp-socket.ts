@@ -91,7 +91,11 @@ export class TcpSocket extends TcpConnection implements events.EventTarget {
     if (tcb.rcvUrgent) bits |= events.EVENT_URGENT;
     if (tcb.finReceived) bits |= events.EVENT_ENDED;
     if (tcb.state === CLOSED) bits |= events.EVENT_FINISHED | (tcb.error === 0 ? 0 : events.EVENT_ERROR);
-    if (bits !== 0) host.context.events.mark(socket, bits);
+    if (bits !== 0) {
+      host.context.events.mark(socket, bits);
+      // Whoever accepts outside of a pump is to hear of it all the same.
+      host.wake();
+    }
     return socket;
   }
 

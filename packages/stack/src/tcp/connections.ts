@@ -315,6 +315,7 @@ export class Connections implements DirtyList {
     tcb.ttl = options.ttl;
     tcb.congestion = options.tcpCongestion;
     tcb.sendLimit = options.tcpSendBytes;
+    tcb.sendLimitMax = options.tcpSendBytesMax;
     tcb.rcvLimit = options.tcpReceiveBytes;
     tcb.rcvLimitMax = options.tcpReceiveBytesMax;
     tcb.keepAliveIdleMs = 0;

@@ -32,6 +32,11 @@ export function ecnReadSyn(c: Connections, tcb: Tcb, seg: Segment): void {
   else tcb.ecn = tcpEcn !== ECN_NEVER && ece && seg.has(TCP_CWR);
 }
 
+/** The same of a SYN that nobody remembers (cookies.ts). */
+export function ecnOfSyn(seg: Segment, tcpEcn: number): boolean {
+  return tcpEcn !== ECN_NEVER && seg.has(TCP_ECE) && seg.has(TCP_CWR);
+}
+
 /** 6.1.3: a segment with text arrived that may be marked, and whose sender may have answered our echo. */
 export function ecnArrives(c: Connections, tcb: Tcb, seg: Segment): void {
   const { packet } = seg;

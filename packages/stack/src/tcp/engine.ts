@@ -259,6 +259,7 @@ export class TcpEngine {
   }
 
   private knownArrives(packet: Packet, tcb: Tcb): number {
+    tcb.segsIn += this.segment.wireSegments;
     if (tcb.state === TIME_WAIT && this.reopens(packet, tcb)) return this.reopen(packet, tcb);
     return segmentArrives(this.connections, tcb, this.segment);
   }

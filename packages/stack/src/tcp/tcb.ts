@@ -94,8 +94,9 @@ export class Tcb implements Sender {
   readonly sendBuffer: SendBuffer;
   /** The application closed: a FIN follows the last octet of the send buffer. */
   finQueued = false;
-  /** Octets the send buffer may hold (SO_SNDBUF). */
+  /** Octets the send buffer may hold (SO_SNDBUF), and what that may grow to. */
   sendLimit = 0;
+  sendLimitMax = 0;
   wantsRoom = false;
   /** A send found no chunk in the pool. */
   starving = false;
@@ -231,6 +232,15 @@ export class Tcb implements Sender {
   probe: number = PROBE_NONE;
   /** The sender's silly window avoidance is overridden: send what fits (3.8.6.2.1, rule 4). */
   pushSmall = false;
+
+  // What went over the wire, for TCP_INFO
+  segsIn = 0;
+  segsOut = 0;
+  dataSegsIn = 0;
+  dataSegsOut = 0;
+  outOfOrderSegments = 0;
+  bytesAcked = 0;
+  bytesReceived = 0;
 
   /** An errno for the application, or 0; and the last soft error, told when the connection dies of silence. */
   error = 0;

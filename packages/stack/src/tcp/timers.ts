@@ -73,7 +73,8 @@ export function earliest(tcb: Tcb): number {
   let least = -1;
   for (let timer = 0; timer < TIMERS; timer++) {
     if (!isRunning(tcb, timer)) continue;
-    if (least < 0 || diff(deadlineOf(tcb, timer), deadlineOf(tcb, least)) < 0) least = timer;
+    // Of two at once the later kind goes first: a loss probe spares the timeout that is due with it (RFC 8985 7.2).
+    if (least < 0 || diff(deadlineOf(tcb, timer), deadlineOf(tcb, least)) <= 0) least = timer;
   }
   return least;
 }

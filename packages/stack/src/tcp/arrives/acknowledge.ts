@@ -11,19 +11,24 @@ import type { Delivery } from '../loss/delivery.ts';
 import { ackAfterDuplicates, duplicateAck } from '../loss/duplicates.ts';
 import { noteMinRtt } from '../loss/rack.ts';
 import type { LossRecord } from '../loss/record.ts';
-import { recoveryStep } from '../loss/recovery.ts';
+import { recoveryStep, undoAfterwards } from '../loss/recovery.ts';
 import { takeRttSample } from '../loss/rtt.ts';
 import { sackArrives } from '../loss/sack.ts';
 import { echoedRttUs } from '../loss/timestamps.ts';
-import { tlpSchedule } from '../loss/tlp.ts';
+import { tlpRefuted, tlpSchedule } from '../loss/tlp.ts';
 import type { Segment } from '../segment.ts';
 import { RECOVERY_NONE, type Tcb, TIMER_LOSS, TIMER_RETRANSMIT } from '../tcb.ts';
+
+const WINDOWS_KEPT = 3;
 
 /** SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT holds. */
 export function acknowledge(c: Connections, tcb: Tcb, seg: Segment): void {
   const { loss } = tcb;
   const { nowUs } = c.context;
-  if (tcb.outstanding === 0) return;
+  if (tcb.outstanding === 0) {
+    toldAfterwards(c, tcb, seg);
+    return;
+  }
   const d = c.delivery;
   const flight = tcb.pipe;
   d.clear(nowUs, loss === undefined ? seg.ack : loss.fack, tcb.recover);
@@ -34,7 +39,10 @@ export function acknowledge(c: Connections, tcb: Tcb, seg: Segment): void {
     d.deliveredOctets += duplicateAck(tcb);
   }
   d.marked = echoesMark(tcb, seg);
-  if (d.ackedOctets === 0 && !d.duplicate && !d.dsack && !d.marked) return;
+  if (d.ackedOctets === 0 && !d.duplicate && !d.dsack && !d.marked) {
+    if (loss !== undefined && isDuplicate(tcb, seg)) tlpRefuted(tcb, loss);
+    return;
+  }
   if (d.deliveredOctets > 0) {
     tcb.delivered = add(tcb.delivered, d.deliveredOctets);
     tcb.deliveredUs = nowUs;
@@ -49,9 +57,21 @@ export function acknowledge(c: Connections, tcb: Tcb, seg: Segment): void {
   c.markDirty(tcb);
 }
 
+/** Nothing is under way. All that may be told is that what went again had arrived before (RFC 2883, RFC 8985 7.4.2). */
+function toldAfterwards(c: Connections, tcb: Tcb, seg: Segment): void {
+  const { loss } = tcb;
+  if (loss === undefined || !tcb.sackPermitted) return;
+  const d = c.delivery;
+  d.clear(c.context.nowUs, loss.fack, tcb.recover);
+  if (seg.options.sackCount > 0) sackArrives(c, tcb, loss, seg, d);
+  if (d.dsack) undoAfterwards(c, tcb, loss);
+  if (d.dsack || isDuplicate(tcb, seg)) tlpRefuted(tcb, loss);
+}
+
 function moveUna(c: Connections, tcb: Tcb, seg: Segment, d: Delivery): void {
   const acked = diff(seg.ack, tcb.sndUna);
   d.ackedOctets = acked;
+  tcb.bytesAcked += acked;
   tcb.sent.acknowledge(seg.ack, d);
   tcb.sndUna = seg.ack;
   tcb.synAcked = true;
@@ -131,10 +151,21 @@ function releaseText(c: Connections, tcb: Tcb): void {
   if (!after(upTo, sendBuffer.start)) return;
   sendBuffer.release(upTo);
   if (sendBuffer.freed.length > 0) c.notify(tcb, EVENT_RELEASED);
-  if (tcb.wantsRoom && sendBuffer.length * 2 <= tcb.sendLimit) {
+  if (!tcb.wantsRoom) return;
+  growSendLimit(tcb);
+  if (sendBuffer.length * 2 <= tcb.sendLimit) {
     tcb.wantsRoom = false;
     c.notify(tcb, EVENT_WRITABLE);
   }
+}
+
+/**
+ * Send autotuning: an application that would give more gets room for two windows, one under way and one that waits, and one
+ * more for what a recovery holds back. Linux tcp_sndbuf_expand.
+ */
+function growSendLimit(tcb: Tcb): void {
+  const wanted = WINDOWS_KEPT * tcb.cwnd;
+  if (wanted > tcb.sendLimit) tcb.sendLimit = Math.max(tcb.sendLimit, Math.min(tcb.sendLimitMax, wanted));
 }
 
 /** Marks that lie behind SND.UNA mean nothing, and must not wrap round to mean something. */

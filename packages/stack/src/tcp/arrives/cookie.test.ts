@@ -5,7 +5,7 @@ import type { Options } from '../../options.ts';
 import type { TcpListenOptions } from '../../socket/tcp-listener.ts';
 import type { TcpSocket } from '../../socket/tcp-socket.ts';
 import { type Bench, octets, type ReadTcp, readTcpFrame, stackWith, tcpFrame } from '../../testing/index.ts';
-import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from '../../wire/tcp.ts';
+import { TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from '../../wire/tcp.ts';
 
 const SYN_ACK = TCP_SYN | TCP_ACK;
 const IRS = 0x7fff_fff0;
@@ -143,6 +143,20 @@ describe('what the SYN said', () => {
       octets(10),
     );
     expect(l.gets(gap)[0].sack).toEqual([[(IRS + 101) | 0, (IRS + 111) | 0]]);
+  });
+
+  test('ECN is agreed where the SYN asked for it, and text is marked as capable', () => {
+    const l = new Cookies();
+    const asks = TCP_SYN | TCP_ECE | TCP_CWR;
+    const [answer] = l.gets(tcpFrame({ seq: IRS, flags: asks, options: ALL }));
+    expect(answer.flags).toBe(SYN_ACK | TCP_ECE);
+    l.gets(ackOf(answer, { options: timestamps(5001, answer.tsVal) }));
+    l.sockets[0].send(octets(1));
+    expect(l.gets()[0].tos).toBe(2);
+    // Nowhere to note it, and not wanted.
+    expect(l.gets(tcpFrame({ sport: 4001, flags: asks, options: MSS_1460 }))[0].flags).toBe(SYN_ACK);
+    const never = new Cookies({ tcpEcn: 0 });
+    expect(never.gets(tcpFrame({ flags: asks, options: ALL }))[0].flags).toBe(SYN_ACK);
   });
 
   test('TSval goes forward from the cookie on, however soon what follows is sent', () => {

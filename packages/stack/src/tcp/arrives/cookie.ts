@@ -8,7 +8,7 @@ import { R } from '../../contract/reasons.ts';
 import type { Path } from '../../ip/path.ts';
 import { ipv4Destination, ipv4Source } from '../../wire/ipv4.ts';
 import type { Connections } from '../connections.ts';
-import { noteOfEcho, type SynCookies, sackOfNote, scaleOfNote } from '../cookies.ts';
+import { ecnOfNote, noteOfEcho, type SynCookies, sackOfNote, scaleOfNote } from '../cookies.ts';
 import type { IsnGenerator } from '../isn.ts';
 import type { Listener } from '../listener.ts';
 import { tsVal } from '../loss/timestamps.ts';
@@ -74,5 +74,6 @@ function readSynAgain(c: Connections, tcb: Tcb, seg: Segment, mss: number): void
   seg.seq = add(seg.seq, -1);
   readSyn(tcb, seg, c.context);
   seg.seq = add(seg.seq, 1);
+  tcb.ecn = note >= 0 && ecnOfNote(note);
   options.timestamps = timestamps;
 }

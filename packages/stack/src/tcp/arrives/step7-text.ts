@@ -30,6 +30,7 @@ export function textArrives(c: Connections, tcb: Tcb, seg: Segment): number {
   if (seg.textLength <= 0 || !mayReceive(tcb.state)) return CONTINUE;
   if (tcb.receiveClosed) return abortOnData(c, tcb, seg);
   tcb.textArrived = true;
+  tcb.dataSegsIn += seg.wireSegments;
   tcb.lastTextMs = c.context.nowMs;
   ecnArrives(c, tcb, seg);
   if (c.receiveOctets + seg.textLength > c.context.options.tcpReceiveTotalBytes) return noMemory(c, tcb, seg);
@@ -83,6 +84,7 @@ function inOrder(c: Connections, tcb: Tcb, seg: Segment): void {
     c.touch(tcb);
   }
   tcb.rcvNxt = add(tcb.rcvNxt, textLength);
+  tcb.bytesReceived += textLength;
   c.receiveOctets += textLength;
 }
 
@@ -90,7 +92,9 @@ function inOrder(c: Connections, tcb: Tcb, seg: Segment): void {
 function fillGap(c: Connections, tcb: Tcb, seg: Segment): void {
   const reassembly = tcb.reassembly as Reassembly;
   place(c, tcb, seg, reassembly);
+  const before = tcb.rcvNxt;
   tcb.rcvNxt = reassembly.advance(add(tcb.rcvNxt, seg.textLength));
+  tcb.bytesReceived += diff(tcb.rcvNxt, before);
   // RFC 5681 4.2: at once, when all or part of a gap is filled; in its place among the ACKs that are owed.
   owe(tcb, tcb.rcvNxt);
   tcb.ackNow = true;
@@ -107,6 +111,7 @@ function outOfOrder(c: Connections, tcb: Tcb, seg: Segment): number {
     return seg.drop(R.TCP_REASSEMBLY_FULL);
   }
   counters[C.TcpExtTCPOFOQueue]++;
+  tcb.outOfOrderSegments++;
   if (!reassembly.gap(seg.textSeq, add(seg.textSeq, seg.textLength))) noteAllRepeated(c, tcb, seg);
   noteSize(tcb, seg);
   place(c, tcb, seg, reassembly);

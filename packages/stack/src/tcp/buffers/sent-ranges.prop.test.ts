@@ -44,6 +44,11 @@ interface Octet {
   order: number;
 }
 
+function agrees(range: SentRange, octet: Octet): boolean {
+  if (range.sacked !== octet.sacked || range.lost !== octet.lost) return false;
+  return octet.sacked || (range.retransmits === octet.retransmits && range.sentUs === octet.sentUs);
+}
+
 /** Both, side by side. */
 class Pair {
   readonly ranges = new SentRanges(new RangePool());
@@ -94,13 +99,9 @@ class Pair {
     let segments = 0;
     for (let place = 0; place < ranges.count; place++) {
       const range = ranges.at(place);
-      expect(range.seq).toBe(at);
-      expect(range.length).toBeGreaterThan(0);
-      for (const octet of this.of(range)) {
-        const { sacked, lost, sentUs } = octet;
-        expect({ sacked: range.sacked, lost: range.lost }).toEqual({ sacked, lost });
-        if (!sacked) expect([range.retransmits, range.sentUs]).toEqual([octet.retransmits, sentUs]);
-      }
+      if (range.seq !== at || range.length <= 0) expect(range.seq).toBe(at);
+      const wrong = this.of(range).filter((octet) => !agrees(range, octet));
+      if (wrong.length > 0) expect(wrong).toEqual(range);
       if (range.sacked && place > 0) expect(ranges.at(place - 1).sacked).toBe(false);
       segments += range.segments;
       at = range.end;
@@ -206,12 +207,12 @@ class Pair {
     const found: number[] = [];
     let older: SentRange | undefined;
     for (let range = ranges.oldest; range !== undefined; range = range.newer) {
-      expect(range.older).toBe(older);
+      if (range.older !== older) expect(range.older?.seq).toBe(older?.seq);
       older = range;
       for (let i = 0; i < range.length; i++) found.push(diff(range.seq, this.start) + i);
     }
-    expect(ranges.newest).toBe(older);
-    expect(found).toEqual(expected);
+    expect(ranges.newest?.seq).toBe(older?.seq);
+    expect(found.join()).toBe(expected.join());
   }
 }
 

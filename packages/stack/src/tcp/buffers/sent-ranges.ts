@@ -9,7 +9,6 @@
 
 import { assert, CHECKS } from '../../base/assert.ts';
 import { after, before, diff } from '../../base/int.ts';
-import type { Delivery } from '../loss/delivery.ts';
 
 /** Ranges kept for reuse, whole stack: 64 thousand segments in flight. */
 const SPARE_MAX = 65_536;
@@ -79,6 +78,12 @@ export class RangePool {
       this.rows.pop();
     }
   }
+}
+
+/** Who hears of what arrives: the delivery of one acknowledgment. */
+export interface Arrivals {
+  /** A range arrived that was not known to have; `inOrder`: the cumulative acknowledgment says so. */
+  take(range: SentRange, inOrder: boolean): void;
 }
 
 /** The ranges of one connection. */
@@ -162,7 +167,7 @@ export class SentRanges {
   }
 
   /** Takes out everything before `una`, and tells `delivery` of what was not SACKed before. */
-  acknowledge(una: number, delivery: Delivery): void {
+  acknowledge(una: number, delivery: Arrivals): void {
     while (this.count > 0) {
       const range = this.at(0);
       if (!before(range.seq, una)) break;

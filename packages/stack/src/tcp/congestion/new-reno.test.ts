@@ -6,7 +6,7 @@ import { RECOVERY_FAST, RECOVERY_LOSS, RECOVERY_REDUCE } from '../tcb.ts';
 import { AckSample } from './controller.ts';
 import { NewReno } from './new-reno.ts';
 import { AckClock } from './testing/ack-clock.ts';
-import { initialWindow } from './window-limits.ts';
+import { initialWindow, WINDOW_MAX } from './window-limits.ts';
 
 const MSS = 1000;
 
@@ -71,6 +71,12 @@ describe('MUST-19: slow start and congestion avoidance (RFC 5681 3.1)', () => {
   test('a window that was not used does not grow (RFC 7661)', () => {
     const reno = new NewReno(MSS);
     reno.acknowledged(sample(MSS, { appLimited: true }));
+    expect(reno.cwnd).toBe(10 * MSS);
+  });
+
+  test('what arrives out of order opens nothing: SND.UNA must move', () => {
+    const reno = new NewReno(MSS);
+    reno.acknowledged(sample(MSS, { advanced: false }));
     expect(reno.cwnd).toBe(10 * MSS);
   });
 
@@ -175,6 +181,15 @@ describe('a reduction that was for nothing', () => {
     expect(reno.cwnd).toBe(cwnd);
   });
 
+  test('to undo again brings nothing back that was given up since', () => {
+    const reno = avoiding(40);
+    reno.lost(40 * MSS, 0);
+    reno.undone(0);
+    reno.restarted(1e6, true, 0);
+    reno.undone(0);
+    expect(reno.cwnd).toBe(10 * MSS);
+  });
+
   test('undone in slow start, slow start goes on', () => {
     const reno = new NewReno(MSS);
     reno.lost(10 * MSS, 0);
@@ -182,6 +197,13 @@ describe('a reduction that was for nothing', () => {
     reno.acknowledged(sample(10 * MSS));
     expect(reno.cwnd).toBe(20 * MSS);
   });
+});
+
+test('no window passes what sequence numbers reach', () => {
+  const reno = new NewReno(MSS);
+  reno.cwnd = WINDOW_MAX;
+  reno.acknowledged(sample(WINDOW_MAX));
+  expect(reno.cwnd).toBe(WINDOW_MAX);
 });
 
 test('a new MSS makes the initial window anew, and no other', () => {

@@ -33,6 +33,7 @@ export function sampleAck(
   sample.appLimited = tcb.appLimited;
   sample.recovery = tcb.recovery;
   sample.ce = d.marked;
+  if (d.marked) loss.markedAcks++;
   controller.acknowledged(sample);
   followWindow(tcb, loss, d.deliveredOctets, d.ackedOctets > 0 && d.lostOctets === 0);
 }
@@ -63,4 +64,7 @@ function rate(tcb: Tcb, loss: LossRecord, d: Delivery, sample: Connections['samp
   if (intervalUs < loss.minRttUs || intervalUs <= 0) return;
   sample.deliveredBytes = diff(tcb.delivered, d.priorDelivered);
   sample.intervalUs = intervalUs;
+  loss.rateOctets = sample.deliveredBytes;
+  loss.rateUs = intervalUs;
+  loss.rateAppLimited = d.appLimited;
 }

@@ -12,7 +12,12 @@ const numbers = (sent: readonly Sent[]): number[] =>
 
 /** Ten segments are under way, 40 wait behind them. */
 function flight(config: TcpBenchOptions = {}): TcpBench {
-  const bench = tcpIn('ESTABLISHED', { mss: MSS, windowScale: 7, options: { tcpCongestion: 'reno' }, ...config });
+  const bench = tcpIn('ESTABLISHED', {
+    mss: MSS,
+    windowScale: 7,
+    options: { tcpCongestion: 'reno' },
+    ...config,
+  });
   bench.app.send(new Uint8Array(50 * MSS));
   expect(numbers(bench.pump())).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   return bench;

@@ -24,7 +24,10 @@ export function noteMinRtt(loss: LossRecord, rttUs: number, nowMs: number): void
 
 /** Steps 2 and 3: the range that left last among those that arrived, and whether they came in order. */
 export function rackUpdate(loss: LossRecord, d: Delivery): void {
-  if (d.reordered) loss.reorderingSeen = true;
+  if (d.reordered) {
+    loss.reorderingSeen = true;
+    loss.reorderings++;
+  }
   if (!d.any) return;
   const rttUs = diff(d.nowUs, d.sentUs);
   // It was sent again, and this answers what was sent first: RFC 8985 6.2 step 2.
@@ -39,8 +42,12 @@ export function rackUpdate(loss: LossRecord, d: Delivery): void {
 
 /** Step 4: a DSACK says that the window was too small; once a round trip, and not for ever. */
 export function rackDsack(tcb: Tcb, loss: LossRecord, d: Delivery): void {
-  if (d.any && before(d.priorDelivered, loss.dsackRound)) loss.dsackSeen = false;
-  if (!loss.dsackSeen) return;
+  // What delivers nothing shows no round trip: it waits for the next that does (Linux).
+  if (!loss.dsackSeen || !d.any) return;
+  if (before(d.priorDelivered, loss.dsackRound)) {
+    loss.dsackSeen = false;
+    return;
+  }
   loss.reoWndSteps = Math.min(STEPS_MAX, loss.reoWndSteps + 1);
   loss.dsackSeen = false;
   loss.dsackRound = tcb.delivered;

@@ -44,6 +44,8 @@ export class LossRecord {
   // Undo: RFC 3522, 4015 (timestamps), RFC 3708 (DSACK)
   undo = false;
   undoSeq = 0;
+  /** Up to where a DSACK may still tell of the recovery that has ended. */
+  undoUntil = 0;
   /** Octets sent again since then that no DSACK has told of, or -1: nothing was. */
   undoOctets = -1;
   /** TSval of the first retransmission, when there was one. */
@@ -63,6 +65,17 @@ export class LossRecord {
   /** `Tcb.delivered` up to which the application limits the rate; only while `appLimited`. */
   appLimited = false;
   appLimitedUntil = 0;
+
+  // For TCP_INFO
+  rateOctets = 0;
+  rateUs = 0;
+  rateAppLimited = false;
+  dsacks = 0;
+  reorderings = 0;
+  resentSegments = 0;
+  resentBytes = 0;
+  /** Acknowledgments that echoed a mark. */
+  markedAcks = 0;
 
   // Pacing
   /** When the next burst may leave. */

@@ -33,6 +33,7 @@ export function recoveryStep(
     if (tcb.recovery === RECOVERY_LOSS) stepLoss(c, tcb, loss, seg, d);
     else if (tcb.recovery === RECOVERY_FAST) stepFast(c, tcb, loss, seg, d);
   }
+  if (d.dsack) undoAfterwards(c, tcb, loss);
   const repaired = tlpAnswered(c, tcb, loss, d);
   if (tcb.sackPermitted) {
     rackUpdate(loss, d);
@@ -41,15 +42,20 @@ export function recoveryStep(
   }
   if (tcb.recovery === RECOVERY_FAST || tcb.recovery === RECOVERY_LOSS) return;
   if (tcb.sackPermitted ? tcb.sent.lostOctets > 0 : isBeginOfRecovery(tcb))
-    beginFast(c, tcb, loss, d, tcb.sackPermitted ? flight : tcb.dupFlight);
+    beginFast(c, tcb, loss, d, tcb.sackPermitted ? flightSize(tcb, d.ackedOctets) : tcb.dupFlight);
   else if (repaired || d.marked) beginReduction(c, tcb, loss, d, flight);
+}
+
+/** FlightSize (RFC 5681 section 2): SACKed or not; but what limited transmit sent beyond the window is not counted (3.2 step 2). */
+function flightSize(tcb: Tcb, acked: number): number {
+  return Math.min(tcb.cwnd, tcb.outstanding + acked);
 }
 
 /** RACK's timer found losses (RFC 8985 6.3). */
 export function lossesFound(c: Connections, tcb: Tcb, loss: LossRecord): void {
   if (tcb.recovery !== RECOVERY_FAST && tcb.recovery !== RECOVERY_LOSS && tcb.sent.lostOctets > 0) {
     c.delivery.clear(c.context.nowUs, loss.fack, tcb.recover);
-    beginFast(c, tcb, loss, c.delivery, tcb.pipe + tcb.sent.lostOctets);
+    beginFast(c, tcb, loss, c.delivery, flightSize(tcb, 0));
     followWindow(tcb, loss, 0, false);
   }
   c.markDirty(tcb);
@@ -102,10 +108,21 @@ function ended(c: Connections, tcb: Tcb, loss: LossRecord, seg: Segment, d: Deli
   }
   const was = tcb.recovery;
   rackRecovered(loss);
-  loss.undo = false;
+  // DSACKs of what fast retransmit sent come just behind: see undoAfterwards.
+  loss.undoUntil = tcb.sndNxt;
   endRecovery(tcb);
   if (was !== RECOVERY_LOSS) tcb.controller?.recovered(tcb.pipe, c.context.nowUs);
   return true;
+}
+
+/**
+ * A recovery has ended, and within a window behind it all that it sent again is told of as duplicates: there was no loss. As Linux
+ * (tcp_try_undo_dsack): what was only late is acknowledged before its copy arrives.
+ */
+export function undoAfterwards(c: Connections, tcb: Tcb, loss: LossRecord): void {
+  if (tcb.recovery !== RECOVERY_NONE || !loss.undo || loss.undoOctets !== 0) return;
+  if (after(tcb.sndUna, loss.undoUntil)) loss.undo = false;
+  else undo(c, tcb, loss);
 }
 
 function stepFast(c: Connections, tcb: Tcb, loss: LossRecord, seg: Segment, d: Delivery): void {

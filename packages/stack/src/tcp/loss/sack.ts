@@ -61,6 +61,7 @@ function dsackArrived(
   }
   c.context.stats.counters[C.TcpExtTCPDSACKRecv]++;
   d.dsack = true;
+  loss.dsacks++;
   loss.dsackSeen = true;
   undoDsack(tcb, loss, left, right);
 }

@@ -52,6 +52,11 @@ export function tlpSent(tcb: Tcb, loss: LossRecord, again: boolean): void {
   loss.tlpResent = again;
 }
 
+/** 7.4.2: the acknowledgment of the original came again for the probe, or a DSACK: there was no loss. */
+export function tlpRefuted(tcb: Tcb, loss: LossRecord): void {
+  if (tcb.sndUna === loss.tlpEnd) loss.tlpOut = false;
+}
+
 /**
  * 7.4.2: what the answer to a probe says. True: the probe itself repaired a loss, of which nothing else tells, and the
  * controller is to hear of it.
@@ -62,11 +67,8 @@ export function tlpAnswered(c: Connections, tcb: Tcb, loss: LossRecord, d: Deliv
     loss.tlpOut = false;
     return false;
   }
-  if (!after(tcb.sndUna, loss.tlpEnd)) {
-    // Both the original and the probe may be on their way: the second ACK, or a DSACK, decides.
-    if (d.ackedOctets === 0 && !d.duplicate) loss.tlpOut = false;
-    return false;
-  }
+  // Both the original and the probe may be on their way: what comes next decides.
+  if (!after(tcb.sndUna, loss.tlpEnd)) return false;
   loss.tlpOut = false;
   c.context.stats.counters[C.TcpExtTCPLossProbeRecovery]++;
   return true;

@@ -23,11 +23,14 @@ export function noteResent(c: Connections, tcb: Tcb, place: number): void {
   const { stats, nowUs, nowMs } = c.context;
   const { counters } = stats;
   const range = tcb.sent.at(place);
-  counters[C.TcpRetransSegs] += Math.max(1, Math.ceil(range.length / tcb.mss));
+  const segments = Math.max(1, Math.ceil(range.length / tcb.mss));
+  counters[C.TcpRetransSegs] += segments;
   if (tcb.recovery === RECOVERY_FAST) counters[C.TcpExtTCPFastRetrans]++;
   else if (tcb.recovery === RECOVERY_LOSS) counters[C.TcpExtTCPSlowStartRetrans]++;
   tcb.sent.resent(range, nowUs);
   if (tcb.loss !== undefined) {
+    tcb.loss.resentSegments += segments;
+    tcb.loss.resentBytes += range.length;
     undoResent(tcb, tcb.loss, range.length, nowMs);
     stamp(c, tcb, tcb.loss, range, range.length);
   }

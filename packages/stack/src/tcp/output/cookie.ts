@@ -15,9 +15,10 @@ import {
   PROTO_TCP,
   writeIpv4,
 } from '../../wire/ipv4.ts';
-import { TCP_ACK, TCP_CHECKSUM_AT, TCP_HEADER, TCP_SYN, writeTcp } from '../../wire/tcp.ts';
+import { TCP_ACK, TCP_CHECKSUM_AT, TCP_ECE, TCP_HEADER, TCP_SYN, writeTcp } from '../../wire/tcp.ts';
 import { synOptionsLength, writeSynOptions } from '../../wire/tcp-options.ts';
 import { noteOf, type SynCookies, timestampWithNote } from '../cookies.ts';
+import { ecnOfSyn } from '../ecn.ts';
 import type { IsnGenerator } from '../isn.ts';
 import type { Listener } from '../listener.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
@@ -28,7 +29,7 @@ const HEADROOM = 192;
 
 /**
  * Answers the SYN in `seg` with <SEQ=cookie><ACK=SEG.SEQ+1><CTL=SYN,ACK>. Only with timestamps is there a place to note
- * scaling and SACK, so without them both stay out. `mtu`: of the link it came by. CONTINUE, or DROP: no packet was left.
+ * scaling, SACK and ECN, so without them all three stay out. `mtu`: of the link it came by. CONTINUE, or DROP: no packet was left.
  * The SYN stays the caller's.
  */
 export function answerWithCookie(
@@ -48,19 +49,20 @@ export function answerWithCookie(
   const timestamps = seg.options.timestamps && options.tcpTimestamps;
   const sack = timestamps && seg.options.sackPermitted && options.tcpSack;
   const scaling = timestamps && seg.options.windowScale >= 0 && options.tcpWindowScaling;
+  const ecn = timestamps && ecnOfSyn(seg, options.tcpEcn);
   const scale = scaling ? windowScaleFor(options.tcpReceiveBytesMax) : -1;
   const length = TCP_HEADER + synOptionsLength(sack, timestamps, scale);
   const o = answer.push(length);
   const b = answer.bytes;
   const window = Math.min(SYN_WINDOW_MAX, options.tcpReceiveBytes);
+  const flags = TCP_SYN | TCP_ACK | (ecn ? TCP_ECE : 0);
   const { localPort, remotePort } = seg;
   const ports = (localPort << 16) | remotePort;
   const peerMss = Math.max(seg.options.mss === 0 ? MSS_DEFAULT : seg.options.mss, options.tcpMssMin);
   const seq = cookies.isn(local, remote, ports, seg.seq, peerMss, context.uptimeS);
-  writeTcp(b, o, localPort, remotePort, seq, add(seg.seq, 1), length, TCP_SYN | TCP_ACK, window, 0, 0);
+  writeTcp(b, o, localPort, remotePort, seq, add(seg.seq, 1), length, flags, window, 0, 0);
   const clock = add(context.nowMs, isn.timestampOffset(local, remote));
-  // This stack does not speak ECN yet: its bit stays 0.
-  const tsVal = timestampWithNote(clock, noteOf(scaling ? seg.options.windowScale : -1, sack, false));
+  const tsVal = timestampWithNote(clock, noteOf(scaling ? seg.options.windowScale : -1, sack, ecn));
   writeSynOptions(b, o + TCP_HEADER, ownMssFor(mtu), sack, timestamps, tsVal, seg.options.tsVal, scale);
   wr16(b, o + TCP_CHECKSUM_AT, fold(packet.addressSum + PROTO_TCP + length));
   answer.transport = o;

@@ -244,7 +244,10 @@ export class Emitter {
       return FULL;
     }
     const { counters } = this.c.context.stats;
-    counters[C.TcpOutSegs] += gsoSize > 0 ? Math.ceil((length - header) / gsoSize) : 1;
+    const segments = gsoSize > 0 ? Math.ceil((length - header) / gsoSize) : 1;
+    counters[C.TcpOutSegs] += segments;
+    tcb.segsOut += segments;
+    if (length > header) tcb.dataSegsOut += segments;
     if ((flags & tcp.TCP_RST) !== 0) counters[C.TcpOutRsts]++;
     return TAKEN;
   }

@@ -13,7 +13,7 @@ import { LossRecord, TLP_NONE } from '../loss/record.ts';
 import { tlpSchedule, tlpSent } from '../loss/tlp.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import { updateMss } from '../synchronize.ts';
-import { PROBE_NONE, type Tcb, TIMER_PERSIST } from '../tcb.ts';
+import { PROBE_NONE, RECOVERY_NONE, type Tcb, TIMER_PERSIST } from '../tcb.ts';
 import { startPersist } from '../timeouts/persist.ts';
 import { isRunning } from '../timers.ts';
 import { noteSent } from './account.ts';
@@ -185,7 +185,12 @@ export class TcpOutput {
   /** RFC 8985 7.3: one segment more than the window lets: new text if the peer takes it, else the last that was sent. */
   private sendLossProbe(tcb: Tcb): number {
     const { loss, mss } = tcb;
-    if (loss === undefined || loss.tlp === TLP_NONE || tcb.sent.empty) return DONE;
+    if (loss === undefined || loss.tlp === TLP_NONE) return DONE;
+    if (tcb.sent.empty || tcb.sent.sackedOctets > 0 || tcb.recovery !== RECOVERY_NONE) {
+      // It waited for room, and was answered meanwhile.
+      loss.tlp = TLP_NONE;
+      return DONE;
+    }
     const fresh = Math.min(mss, diff(tcb.sndEnd, tcb.sndNxt), diff(add(tcb.sndUna, tcb.sndWnd), tcb.sndNxt));
     if (fresh > 0) {
       if (this.emitter.segment(tcb, tcb.sndNxt, fresh) === FULL) return blocked(this.c, tcb);
@@ -205,8 +210,10 @@ export class TcpOutput {
     const { nowMs, nowUs } = this.c.context;
     if (tcb.controller === undefined) {
       tcb.controller = this.controllers.make(tcb.congestion, tcb.mss) as Controller;
-      tcb.loss = new LossRecord();
-      tcb.loss.fack = tcb.sndUna;
+      if (tcb.loss === undefined) {
+        tcb.loss = new LossRecord();
+        tcb.loss.fack = tcb.sndUna;
+      }
       // RFC 6928 section 2: a SYN lost more than once is a sign of congestion.
       if (tcb.synsLost > 1) tcb.controller.timedOut(0, true, nowUs);
     } else if (tcb.outstanding === 0) {
