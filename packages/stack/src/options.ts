@@ -134,6 +134,8 @@ export interface Options {
   readonly tcpTailLossProbe: boolean;
   readonly tcpFrto: boolean;
   readonly tcpPacing: boolean;
+  /** RFC 5681 4.1: after a pause longer than RTO the window is the initial one. Linux tcp_slow_start_after_idle. */
+  readonly tcpSlowStartAfterIdle: boolean;
   /** RFC 3168: 0 never, 1 asks for it and accepts it, 2 accepts it. Linux tcp_ecn. */
   readonly tcpEcn: number;
   /** 'cubic' (RFC 9438), 'reno' (RFC 6582) or 'bbr': Linux tcp_congestion_control. */
@@ -236,6 +238,7 @@ export const DEFAULT_OPTIONS: Options = {
   tcpTailLossProbe: true,
   tcpFrto: true,
   tcpPacing: true,
+  tcpSlowStartAfterIdle: true,
   tcpEcn: 2,
   tcpCongestion: 'cubic',
   tcpFastPath: true,

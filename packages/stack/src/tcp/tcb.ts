@@ -203,8 +203,6 @@ export class Tcb implements Sender {
   /** Octets delivered in all, modulo 2^32, and when last: for rates. */
   delivered = 0;
   deliveredUs = 0;
-  /** The output stopped for want of text, not of window: what is measured now says little (RFC 7661). */
-  appLimited = false;
   lastSentMs = 0;
   lastReceivedMs = 0;
 

@@ -172,7 +172,11 @@ function growSendLimit(tcb: Tcb): void {
 function keepNear(tcb: Tcb): void {
   const { sndUna, loss } = tcb;
   if (before(tcb.sndSml, sndUna)) tcb.sndSml = sndUna;
-  if (loss !== undefined) loss.fack = later(loss.fack, sndUna);
+  if (loss !== undefined) {
+    loss.fack = later(loss.fack, sndUna);
+    loss.usageSeq = later(loss.usageSeq, sndUna);
+    if (!loss.tlpOut) loss.tlpEnd = sndUna;
+  }
   if (tcb.recovery === RECOVERY_NONE && after(sndUna, tcb.recover)) tcb.recover = (sndUna - 1) | 0;
   if (!after(tcb.sndUp, sndUna)) {
     tcb.sndUp = sndUna;

@@ -7,6 +7,7 @@ import type { Delivery } from '../loss/delivery.ts';
 import { prrWindow } from '../loss/prr.ts';
 import type { LossRecord } from '../loss/record.ts';
 import { RECOVERY_FAST, RECOVERY_REDUCE, type Tcb } from '../tcb.ts';
+import { windowWasUsed } from './usage.ts';
 
 /** Tells the controller, and sets `tcb.cwnd`. `flight`: what was under way before. */
 export function sampleAck(
@@ -30,7 +31,7 @@ export function sampleAck(
   sample.srttUs = tcb.srttUs;
   sample.priorInFlight = flight;
   sample.inFlight = tcb.pipe;
-  sample.appLimited = tcb.appLimited;
+  sample.appLimited = !windowWasUsed(tcb, loss);
   sample.recovery = tcb.recovery;
   sample.ce = d.marked;
   if (d.marked) loss.markedAcks++;

@@ -11,7 +11,7 @@ const WIDE: TcpBenchOptions = {
   mss: MSS,
   windowScale: 7,
   window: 65_535,
-  options: { tcpCongestion: 'reno' },
+  options: { tcpCongestion: 'reno', tcpSendBytes: 4 << 20 },
 };
 
 const segments = (sent: readonly Sent[]): number => sent.filter(({ payload }) => payload.length > 0).length;

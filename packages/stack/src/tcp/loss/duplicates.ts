@@ -11,11 +11,18 @@ const DUP_THRESHOLD = 3;
 
 /** A duplicate acknowledgment arrived: how many octets it says have left the network. */
 export function duplicateAck(tcb: Tcb): number {
-  if (tcb.recovery === RECOVERY_LOSS) return 0;
+  if (tcb.recovery === RECOVERY_LOSS) return newArrived(tcb);
   tcb.dupAcks++;
   if (tcb.dupAcks === 1) tcb.dupFlight = tcb.outstanding;
   // RFC 3042 (limited transmit), and RFC 6582 step 4: one segment left, one may go. Never more than there are.
   const told = Math.max(0, Math.min(tcb.mss, tcb.outstanding - tcb.mss - tcb.dupOctets));
+  tcb.dupOctets += told;
+  return told;
+}
+
+/** RFC 5682 2.1 step 3a: after a timeout it tells of what was sent since, if of anything; that lets out what was lost (as Linux). */
+function newArrived(tcb: Tcb): number {
+  const told = Math.max(0, Math.min(tcb.mss, diff(tcb.sndNxt, tcb.recover) - tcb.dupOctets));
   tcb.dupOctets += told;
   return told;
 }

@@ -66,6 +66,11 @@ export class LossRecord {
   appLimited = false;
   appLimitedUntil = 0;
 
+  // Use of the window (congestion/usage.ts)
+  limited = false;
+  flightMax = 0;
+  usageSeq = 0;
+
   // For TCP_INFO
   rateOctets = 0;
   rateUs = 0;

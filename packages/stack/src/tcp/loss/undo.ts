@@ -27,8 +27,13 @@ export function undoResent(tcb: Tcb, loss: LossRecord, octets: number, nowMs: nu
 
 /** A DSACK of [seq, end). */
 export function undoDsack(tcb: Tcb, loss: LossRecord, seq: number, end: number): void {
-  if (!loss.undo || loss.undoOctets <= 0) return;
-  if (before(tcb.sndUna, end) || !before(loss.undoSeq, end)) return;
+  if (!loss.undo || loss.undoOctets <= 0 || !before(loss.undoSeq, end)) return;
+  const { sent } = tcb;
+  // What is on the scoreboard still says itself whether it was sent again; of what is not, nothing else is known.
+  if (before(tcb.sndUna, end)) {
+    const place = sent.placeOf(seq);
+    if (place < sent.count && sent.at(place).retransmits === 0) return;
+  }
   loss.undoOctets = Math.max(0, loss.undoOctets - ((end - seq) | 0));
 }
 

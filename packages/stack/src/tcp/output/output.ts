@@ -8,6 +8,7 @@ import { FULL, TAKEN } from '../../contract/link.ts';
 import type { DatagramOutput } from '../../ip/datagrams.ts';
 import type { Controller } from '../congestion/controller.ts';
 import type { Controllers } from '../congestion/controllers.ts';
+import { noteUse } from '../congestion/usage.ts';
 import type { Connections } from '../connections.ts';
 import { LossRecord, TLP_NONE } from '../loss/record.ts';
 import { tlpSchedule, tlpSent } from '../loss/tlp.ts';
@@ -158,11 +159,14 @@ export class TcpOutput {
       tcb.pushSmall = false;
       length = this.nextLength(tcb, largest);
     }
-    // What is lost and not sent again yet waits for the window, too.
-    tcb.appLimited = length !== HELD_BY_CWND && length !== HELD_BY_PACING && tcb.sent.lostOctets === 0;
-    if (loss !== undefined && tcb.appLimited && length !== HELD_BY_WINDOW && tcb.pipe < tcb.cwnd) {
-      loss.appLimited = true;
-      loss.appLimitedUntil = add(tcb.delivered, tcb.pipe);
+    if (loss !== undefined) {
+      const held = length === HELD_BY_CWND || length === HELD_BY_PACING;
+      noteUse(tcb, loss, held);
+      // The rate that is measured from now on is that of the application, not of the path.
+      if (!held && length !== HELD_BY_WINDOW && tcb.sent.lostOctets === 0 && tcb.pipe < tcb.cwnd) {
+        loss.appLimited = true;
+        loss.appLimitedUntil = add(tcb.delivered, tcb.pipe);
+      }
     }
     if (length === SEND_NOTHING && tcb.finQueued && tcb.sndNxt === tcb.sndEnd) {
       if (!this.turn.spend()) return MORE;
@@ -213,12 +217,13 @@ export class TcpOutput {
       if (tcb.loss === undefined) {
         tcb.loss = new LossRecord();
         tcb.loss.fack = tcb.sndUna;
+        tcb.loss.usageSeq = tcb.sndUna;
       }
       // RFC 6928 section 2: a SYN lost more than once is a sign of congestion.
       if (tcb.synsLost > 1) tcb.controller.timedOut(0, true, nowUs);
     } else if (tcb.outstanding === 0) {
       const idleMs = diff(nowMs, tcb.lastSentMs);
-      tcb.controller.restarted(Math.min(idleMs, IDLE_MAX_MS) * 1000, idleMs > tcb.rtoMs, nowUs);
+      tcb.controller.restarted(Math.min(idleMs, IDLE_MAX_MS) * 1000, idleMs > tcb.rtoMs && this.c.context.options.tcpSlowStartAfterIdle, nowUs);
     } else return;
     tcb.cwnd = tcb.controller.cwnd;
     if (tcb.outstanding === 0 && tcb.loss !== undefined) this.restart(tcb, tcb.loss);

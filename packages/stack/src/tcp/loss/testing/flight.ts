@@ -13,14 +13,18 @@ import {
   type TcpBenchOptions,
   tcpIn,
 } from '../../../testing/tcp-bench.ts';
+import type { Controller } from '../../congestion/controller.ts';
+import { WINDOW_MAX } from '../../congestion/window-limits.ts';
 import type { Tcb } from '../../tcb.ts';
 import type { LossRecord } from '../record.ts';
 
 /** Octets of a full segment. */
 export const MSS = 1000;
-/** Segments of one octet each... of warming up: SRTT is then within a thousandth of the round trip. */
+/** Segments of warming up: SRTT is then within a thousandth of the round trip. */
 const WARM_UP = 60;
 const TIMESTAMPS_OCTETS = 12;
+const SEND_BYTES = 8 << 20;
+const INITIAL_WINDOW = 10 * MSS;
 
 /** First and behind the last, in segments. */
 export type Block = readonly [from: number, to: number];
@@ -50,7 +54,7 @@ export class Flight {
       windowScale: 7,
       sack: true,
       ...config,
-      options: { tcpCongestion: 'reno', ...config.options },
+      options: { tcpCongestion: 'reno', tcpSendBytes: SEND_BYTES, ...config.options },
     });
     if (rttMs > 0) this.warmUp(rttMs);
   }
@@ -118,12 +122,16 @@ export class Flight {
   /** Blocks by relative sequence numbers, and what else the options of a segment hold. */
   options(blocks: readonly Block[], fields: PeerSegment = {}): number[] {
     const { bench, timestamps } = this;
-    const words = blocks.flat().map((seq) => add(bench.iss, seq));
     const octets = timestamps
       ? [1, 1, 8, 10, ...word(bench.peer.tsVal), ...word(fields.tsEcr ?? bench.peer.tsRecent)]
       : [];
-    if (blocks.length > 0) octets.push(1, 1, 5, 2 + 8 * blocks.length, ...words.flatMap(word));
-    return octets;
+    return blocks.length > 0 ? octets.concat(sackOption(bench, blocks)) : octets;
+  }
+
+  /** The congestion window is so large from now on; in slow start unless `ssthresh` says otherwise. Octets. */
+  opens(cwnd: number, ssthresh: number = WINDOW_MAX): void {
+    Object.assign(this.tcb.controller as Controller, { cwnd, ssthresh });
+    this.tcb.cwnd = cwnd;
   }
 
   /** Time passes: what leaves meanwhile. */
@@ -150,7 +158,14 @@ export class Flight {
       this.bench.run(rttMs);
       this.restart();
     }
+    this.opens(INITIAL_WINDOW);
   }
+}
+
+/** RFC 2018 section 3. Blocks by relative sequence numbers. */
+export function sackOption(bench: TcpBench, blocks: readonly Block[]): number[] {
+  const words = blocks.flat().map((seq) => add(bench.iss, seq));
+  return [1, 1, 5, 2 + 8 * blocks.length, ...words.flatMap(word)];
 }
 
 function word(value: number): number[] {
