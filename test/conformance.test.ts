@@ -1,11 +1,11 @@
 // The shared suites, on every implementation; a TunLink stands on a socket pair, which needs no privilege.
 
 import { setImmediate as turn } from 'node:timers/promises';
-import { veth } from '@tunstack/links';
+import { type VethOptions, veth } from '@tunstack/links';
 import { NodeClock, NodeEntropy } from '@tunstack/node';
 import { Agenda, Probe, SimClock, SimEntropy, Wire } from '@tunstack/sim';
 import { Loopback } from '@tunstack/stack';
-import { PacketPool } from '@tunstack/stack/contract';
+import { MEDIUM_ETHERNET, PacketPool } from '@tunstack/stack/contract';
 import { adoptDevice, socketPair, TunLink } from '@tunstack/tun';
 import { RingStore } from '../bench/src/ring-buffer.ts';
 import { ReceiveStore } from '../packages/stack/src/tcp/buffers/receive-buffer.ts';
@@ -14,6 +14,7 @@ import { entropySuite } from './conformance/entropy.ts';
 import { type LinkUnderTest, linkSuite } from './conformance/link.ts';
 import { receiveBufferSuite } from './conformance/receive-buffer.ts';
 import { FarEnd } from './support/far-end.ts';
+import { datagramToThem, frameToUs, StationLink } from './support/station.ts';
 
 linkSuite('loopback', () => ({
   link: new Loopback(),
@@ -24,15 +25,37 @@ linkSuite('loopback', () => ({
   far: () => [],
 }));
 
-function overVeth(features?: number): LinkUnderTest {
+function overVeth(options: VethOptions = {}): LinkUnderTest {
   const pool = new PacketPool();
-  const [link, other] = veth({ queuePackets: 8, ...(features !== undefined && { features }) });
+  const [link, other] = veth({ queuePackets: 8, ...options });
   const far = new FarEnd(other, pool);
-  return { link, pool, capacity: 8, arrive: (frame) => void far.send(frame), far: () => far.take() };
+  return {
+    link,
+    pool,
+    ethernet: options.medium === MEDIUM_ETHERNET,
+    capacity: 8,
+    arrive: (frame) => void far.send(frame),
+    far: () => far.take(),
+  };
 }
 
 linkSuite('veth', () => overVeth());
-linkSuite('veth without offloads', () => overVeth(0));
+linkSuite('veth without offloads', () => overVeth({ features: 0 }));
+linkSuite('veth of Ethernet', () => overVeth({ medium: MEDIUM_ETHERNET }));
+
+function overStation(options: VethOptions): LinkUnderTest {
+  const frames = overVeth({ ...options, medium: MEDIUM_ETHERNET });
+  return {
+    ...frames,
+    ethernet: false,
+    link: new StationLink(frames.link, frames.pool),
+    arrive: (datagram) => frames.arrive(frameToUs(datagram)),
+    far: async () => (await frames.far()).map(datagramToThem),
+  };
+}
+
+linkSuite('a station on Ethernet, as IP sees it', () => overStation({}));
+linkSuite('a station on Ethernet without offloads', () => overStation({ features: 0 }));
 
 linkSuite('wire', () => {
   const [clock, agenda, pool] = [new SimClock(), new Agenda(), new PacketPool()];
@@ -73,15 +96,16 @@ linkSuite('probe', () => {
   };
 });
 
-function overSockets(vnetHdr: boolean): LinkUnderTest {
+function overSockets(mode: 'tun' | 'tap', vnetHdr: boolean): LinkUnderTest {
   const pool = new PacketPool();
   const [link, other] = socketPair().map((fd) => {
-    return new TunLink({ device: adoptDevice({ fd, mode: 'tun', vnetHdr }), pool, queue: 8 });
+    return new TunLink({ device: adoptDevice({ fd, mode, vnetHdr }), pool, queue: 8 });
   });
   const far = new FarEnd(other, pool);
   return {
     link,
     pool,
+    ethernet: mode === 'tap',
     capacity: 8,
     arrive: (frame) => void far.send(frame),
     // One round of the loop to poll the descriptor, one to be sure of it.
@@ -94,8 +118,10 @@ function overSockets(vnetHdr: boolean): LinkUnderTest {
   };
 }
 
-linkSuite('TunLink', () => overSockets(false));
-linkSuite('TunLink with a vnet header', () => overSockets(true));
+linkSuite('TunLink', () => overSockets('tun', false));
+linkSuite('TunLink with a vnet header', () => overSockets('tun', true));
+linkSuite('TunLink of a TAP', () => overSockets('tap', false));
+linkSuite('TunLink of a TAP with a vnet header', () => overSockets('tap', true));
 
 clockSuite('SimClock', () => {
   const clock = new SimClock();

@@ -74,7 +74,10 @@ export class Deliver implements Upper {
     }
   }
 
-  /** Gives the quoted error to the transport that sent the datagram; what it knows nothing of teaches us nothing. */
+  /**
+   * Gives the quoted error to the transport that sent the datagram; what it knows nothing of teaches us nothing. R1122.16,
+   * R1122.23, R1122.24.
+   */
   private errorArrives(packet: Packet): void {
     const { tcp, udp, icmp, echo } = this.transports as Transports;
     const { quote } = icmp;

@@ -29,7 +29,7 @@ export interface Options {
   readonly icmpErrorBytes: number;
   /** The smallest path MTU an ICMP message may teach us: Linux min_pmtu, against RFC 1191's 68. */
   readonly minPmtuBytes: number;
-  /** How long a learned path MTU is believed: RFC 1191 6.3, Linux mtu_expires. */
+  /** How long a learned path MTU is believed: RFC 1191 6.3, Linux mtu_expires. R1191.3. */
   readonly pmtuExpiresMs: number;
   /** Memory that fragments may wait in, octets of packet slots: Linux ipfrag_high_thresh. */
   readonly reassemblyBytes: number;
@@ -86,7 +86,7 @@ export interface Options {
   /** Echo (ping) sockets of a stack, and replies one of them queues. */
   readonly echoSocketsMax: number;
   readonly echoRepliesMax: number;
-  /** Retransmission timeout before a sample, at least (of its variance part), at most: RFC 6298 2, Linux TCP_RTO_MIN/MAX. */
+  /** Retransmission timeout before a sample, at least (of its variance part), at most: RFC 6298 2, Linux TCP_RTO_MIN/MAX. R6298.5. */
   readonly tcpRtoInitialMs: number;
   readonly tcpRtoMinMs: number;
   readonly tcpRtoMaxMs: number;
@@ -151,7 +151,7 @@ export interface Options {
    * sent, 2: cookies always. Never to those who asked to decide themselves (`defer`). Linux tcp_syncookies.
    */
   readonly tcpSynCookies: number;
-  /** RFC 1337 F1: no RST ends TIME-WAIT. Linux tcp_rfc1337. */
+  /** RFC 1337 F1: no RST ends TIME-WAIT. Linux tcp_rfc1337. R1337.1. */
   readonly tcpRfc1337: boolean;
   /** An active open may end our own TIME-WAIT, a second after its last timestamp: 0 never, 1 yes, 2 on loopback. Linux tcp_tw_reuse. */
   readonly tcpTimeWaitReuse: number;

@@ -12,6 +12,7 @@ const data = fc.oneof(
   fc.integer({ min: 0, max: 1400 }).map((n) => new Uint8Array(n).fill(255)),
 );
 
+// R1122.25
 property.prop([word16, word16, data, fc.constantFrom(0, 0, 3)])(
   'a reply carries identifier, sequence number, code and data of its request, and a right checksum',
   (word4, word6, payload, code) => {

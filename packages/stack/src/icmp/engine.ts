@@ -32,7 +32,7 @@ const IN_COUNTERS: ReadonlyMap<number, number> = new Map([
   [icmp.ICMP_ADDRESS_MASK_REPLY, C.IcmpInAddrMaskReps],
 ]);
 
-/** Linux's NR_ICMP_TYPES: what lies above counts as an error, what nobody uses below does not. */
+/** Linux's NR_ICMP_TYPES: what lies above counts as an error, what nobody uses below does not. R1122.14. */
 const LAST_TYPE = icmp.ICMP_ADDRESS_MASK_REPLY;
 
 /** ICMP of one stack. */
@@ -47,7 +47,7 @@ export class IcmpEngine {
     this.quote = quote;
   }
 
-  /** A message for us, head at its ICMP header. */
+  /** A message for us, head at its ICMP header. R792.1. */
   messageArrives(packet: Packet): number {
     const { context } = this;
     const b = packet.bytes;
@@ -78,12 +78,12 @@ export class IcmpEngine {
       case icmp.ICMP_REDIRECT:
         return this.drop(packet, R.ICMP_REDIRECT);
       default:
-        // MUST-55: source quench, too.
+        // MUST-55: source quench, too. R1122.22, R6633.1.
         return this.drop(packet, R.ICMP_UNANSWERED_TYPE);
     }
   }
 
-  /** RFC 1122 3.2.2.6: the same data goes back. Type 8 becomes 0, and the checksum follows by RFC 1624. */
+  /** RFC 1122 3.2.2.6: the same data goes back. Type 8 becomes 0, and the checksum follows by RFC 1624. R1122.25. */
   private echo(packet: Packet): number {
     const b = packet.bytes;
     const o = packet.transport;

@@ -22,6 +22,7 @@ const silent: readonly (readonly [string, ReasonName, Uint8Array])[] = [
   ['an echo reply nobody waits for', 'ICMP_NO_ECHO_SOCKET', icmpFrame({ type: 0 }, octets(8))],
 ];
 
+// R1122.14, R1122.22, R792.1, R6633.1
 test.each(silent)('%s is dropped in silence: %s', (_what, reason, frame) => {
   const bench = stackWith();
   expect(bench.exchange(frame)).toEqual([]);
@@ -132,6 +133,7 @@ test('eight octets of the quoted transport are enough', () => {
   expect(bench.heard).toEqual(['ECONNREFUSED']);
 });
 
+// R1122.16, R1122.19, R1122.24, R1122.41
 test.each([
   [3, 0, ''],
   [3, 1, ''],
@@ -170,6 +172,7 @@ test('without a handler the error waits, and the next send throws it once', () =
   expect(socket.send(octets(1))).toBe(true);
 });
 
+// R1122.16
 test('an echo socket hears of the request an error is about', () => {
   const bench = sockets();
   const request = icmpFrame({ src: '10.0.0.2', dst: '10.0.0.1', word4: 77, word6: 5 }, octets(8));
@@ -216,6 +219,7 @@ function pmtu(mtu: number): number {
   return 0;
 }
 
+// R1191.2
 test.each([
   [0, 1500],
   [1, 1500],
@@ -231,6 +235,7 @@ test.each([
   expect(pmtu(mtu)).toBe(expected);
 });
 
+// R1191.3
 test('a learned path MTU is forgotten after ten minutes, by the timer', () => {
   const bench = sockets();
   bench.exchange(error(quoted(), 4, 1000));
@@ -254,6 +259,7 @@ test('fragmentation needed for an unknown pair teaches nothing and makes no path
 
 // Errors we send
 
+// R1122.15, R1122.18, R1122.39
 test('a closed port is told with as much of the datagram as 576 octets hold', () => {
   for (const length of [0, 1, 100, 519, 520, 521, 1400]) {
     const bench = stackWith();
@@ -267,6 +273,7 @@ test('a closed port is told with as much of the datagram as 576 octets hold', ()
   }
 });
 
+// R1122.15
 test('an error quotes the datagram with its options, as it came', () => {
   const bench = stackWith();
   const frame = udpFrame({ dport: 9, options: [7, 7, 4, 0, 0, 0, 0, 0], ttl: 3, tos: 9, id: 55 }, octets(30));

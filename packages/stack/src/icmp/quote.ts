@@ -91,7 +91,7 @@ export class Quote {
       : EHOSTUNREACH;
   }
 
-  /** The errno of a hard error, or OK for what may pass (RFC 1122 4.2.3.9; Linux icmp_err_convert). */
+  /** The errno of a hard error, or OK for what may pass (RFC 1122 4.2.3.9; Linux icmp_err_convert). R1122.19. */
   errno(): number {
     if (this.type === icmp.ICMP_PARAMETER_PROBLEM) return EPROTO;
     if (this.type !== icmp.ICMP_DEST_UNREACHABLE) return OK;

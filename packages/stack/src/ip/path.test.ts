@@ -117,6 +117,7 @@ test('a path whose own address went knows it', () => {
   expect(path.localIsOurs).toBe(false);
 });
 
+// R1191.1, R1191.2
 test('a learned MTU lowers the path MTU, never below the floor, and no message raises it', () => {
   const path = acquired(99);
   expect(paths.learnMtu(path, 1400)).toBe(true);
@@ -130,6 +131,7 @@ test('a learned MTU lowers the path MTU, never below the floor, and no message r
   expect(path.pmtu).toBe(552);
 });
 
+// R1191.3
 test('a learned MTU is believed for ten minutes, over the wrap of the clock', () => {
   const path = acquired(99);
   paths.learnMtu(path, 1000);

@@ -32,7 +32,7 @@ export class Path {
   admissible = false;
   /** Next hop on the link. */
   nextHop = 0;
-  /** The largest datagram the path takes: the link's MTU, or less if learned (RFC 1191). */
+  /** The largest datagram the path takes: the link's MTU, or less if learned (RFC 1191). R1122.32. */
   pmtu = 0;
   /** What ICMP taught, or 0. */
   learnedMtu = 0;
@@ -177,7 +177,7 @@ export class PathTable {
   }
 
   /**
-   * RFC 1191: a router told us that datagrams of this path may have `mtu` octets. Clamped from below, and never raised
+   * RFC 1191 (R1191.1, R1191.2): a router told us that datagrams of this path may have `mtu` octets. Clamped from below, never raised
    * by a message; forgotten after `pmtuExpiresMs`.
    */
   learnMtu(path: Path, mtu: number): boolean {
@@ -258,7 +258,7 @@ export class PathTable {
   }
 }
 
-/** What says it comes from 127/8 never leaves this host (RFC 1122 3.2.1.3 g). Who may speak to all, the socket knows. */
+/** What says it comes from 127/8 never leaves this host (RFC 1122 3.2.1.3 g). Who may speak to all, the socket knows. R1122.5. */
 function mayCarry(route: Route, local: number): boolean {
   return route.face.loopback || !isLoopback4(local);
 }

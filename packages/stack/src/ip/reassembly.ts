@@ -2,7 +2,7 @@
 //
 //   key (addresses, protocol, identification) -> | 0 ..  8 |   hole   | 16 .. 32 | hole ... total: known with the last one
 //
-// RFC 815 keeps a list of holes. Here no two fragments of a datagram overlap (where two do, it is dropped), so a datagram
+// RFC 815 keeps a list of holes (R815.1). Here no two fragments of a datagram overlap (where two do, it is dropped), so it
 // is whole when as many octets came as its last fragment says it has: holes need not be listed to see that none is left.
 // Fragments stay in their own slots, in order of their place; a flood pays for what it sends and not for what it claims.
 //
@@ -22,7 +22,7 @@ import { R } from '../contract/reasons.ts';
 /** int32 words of a key: our address and theirs (four each, of which IPv4 uses one), protocol, identification. */
 export const FRAGMENT_KEY_WORDS = 10;
 
-/** What a length field of 16 bits can say of header and data together. */
+/** What a length field of 16 bits can say of header and data together. R791.7, R1122.30. */
 const DATAGRAM_MAX = 65_535;
 /** A power of two. Collisions cannot be aimed at: the hash is keyed. */
 const BUCKETS = 1024;
@@ -39,7 +39,7 @@ export interface ReassemblyOwner {
   timedOut(first: Packet): void;
 }
 
-/** A datagram that is not whole yet. */
+/** A datagram that is not whole yet. R815.2. */
 class Partial {
   readonly key: Int32Array = new Int32Array(FRAGMENT_KEY_WORDS);
   bucket = 0;

@@ -22,6 +22,7 @@ const step = fc.record({
   length: fc.integer({ min: 0, max: 32 }),
 });
 
+// R1122.7, R1122.28
 property.prop([
   fc.array(step, { maxLength: 60, size: 'max' }),
   fc.array(fc.oneof(address, fc.integer()), { maxLength: 30, size: 'max' }),

@@ -88,7 +88,7 @@ export class RouteTable {
     this.rebuild(this.all().filter((route) => !gone(route)));
   }
 
-  /** The route of the longest prefix that covers the destination, or undefined. */
+  /** The route of the longest prefix that covers the destination, or undefined. R1122.28. */
   lookup(destination: number): Route | undefined {
     const place = Math.imul(destination, 0x9e3779b1) >>> CACHE_SHIFT;
     let row = this.cachedRow[place];

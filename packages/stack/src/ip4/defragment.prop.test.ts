@@ -106,6 +106,7 @@ const streams = fc.array(fc.record({ mtu, length, id: fc.nat(0xffff) }), { minLe
 /** Nothing is lost to a limit. */
 const ROOM = { options: { udpReceiveBytes: 1 << 22, reassemblyBytes: 16 << 20 } };
 
+// R791.5, R815.1
 property.prop([streams, fc.integer(), fc.integer({ min: 0, max: 100 })])(
   'fragments of interleaved datagrams, in any order, some twice, make exactly these datagrams',
   (list, seed, twicePercent) => {
@@ -132,6 +133,7 @@ property.prop([streams, fc.integer(), fc.integer({ min: 0, max: 100 })])(
   },
 );
 
+// R791.4
 property.prop([length, mtu, fc.integer()])(
   'what one stack cuts another puts together: fragment and reassemble is the identity',
   (size, linkMtu, seed) => {
@@ -149,6 +151,7 @@ property.prop([length, mtu, fc.integer()])(
   },
 );
 
+// R791.7
 property.prop([
   fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 12 }),
   fc.integer({ min: 9, max: 600 }),
@@ -208,6 +211,7 @@ property.prop([fc.array(fc.tuple(place(4000), fc.boolean(), fc.nat(1400)), { max
   },
 );
 
+// R815.1
 property.prop([fc.array(fc.tuple(place(64), fc.boolean(), fc.nat(40)), { minLength: 2, maxLength: 12 })])(
   '[hostile 2, 4] teardrop and nested overlaps: what is heard is what the fragments say, or nothing',
   (list) => {
@@ -253,6 +257,7 @@ property.prop([fc.integer(), fc.integer({ min: 10, max: 400 })])(
   },
 );
 
+// R1858.1, R3128.1
 property.prop([fc.integer({ min: 0, max: 24 }), fc.boolean(), fc.nat(60)])(
   '[hostile 5] tiny fragments: nothing of TCP is taken that splits its header',
   (at, more, size) => {
@@ -265,6 +270,7 @@ property.prop([fc.integer({ min: 0, max: 24 }), fc.boolean(), fc.nat(60)])(
   },
 );
 
+// R791.4
 property.prop([fc.nat(8000), fc.nat(1000)])(
   '[hostile 6, 7] lengths that are no multiple of eight with more to come, and fragments of nothing',
   (at, size) => {

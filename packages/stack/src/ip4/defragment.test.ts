@@ -73,6 +73,7 @@ test('fragments that come in pumps of their own leave the slab and wait', () => 
   expect(bench.waiting()).toBe(0);
 });
 
+// R791.5
 test.each<[string, Partial<Parameters<typeof udpFrame>[0]>]>([
   ['identification', { id: 10 }],
   ['source', { src: '10.0.0.7' }],
@@ -85,6 +86,7 @@ test.each<[string, Partial<Parameters<typeof udpFrame>[0]>]>([
   expect(bench.heard).toEqual([octets(40), octets(40, 100)]);
 });
 
+// R791.5
 test('fragments of another protocol are of another datagram', () => {
   const bench = hearing();
   const ping = cutAt(icmpFrame({ id: 9 }, octets(40)), [16, 32]);
@@ -130,6 +132,7 @@ test('what INPUT drops is a whole datagram', () => {
   expect(bench.waiting()).toBe(0);
 });
 
+// R1122.27
 test('an echo request in fragments is answered whole; what the link does not take leaves in fragments', () => {
   const bench = stackWith();
   const request = icmpFrame({ id: 3 }, octets(60_000));
@@ -168,6 +171,7 @@ test('a connected socket hears fragments of its peer, and of nobody else', () =>
 
 // RFC 1122 3.3.2: the timer
 
+// R1122.31
 test('after 30 s the sender of a first fragment hears: time exceeded, code 1, with that fragment quoted', () => {
   const bench = hearing();
   bench.exchange(first, last);
@@ -193,6 +197,7 @@ test('after 30 s the sender of a first fragment hears: time exceeded, code 1, wi
   expect(bench.waiting()).toBe(0);
 });
 
+// R815.2, R1122.31
 test('without the first fragment nobody hears, and later ones do not prolong the wait', () => {
   const bench = hearing();
   bench.exchange(last);
@@ -255,6 +260,7 @@ test.each(broken)('a fragment %s ends its datagram, and no other', (_name, reaso
   expect(bench.waiting()).toBe(0);
 });
 
+// R791.7, R1122.30
 test('the largest datagram is 65,535 octets, options included', () => {
   const bench = hearing({ options: { udpReceiveBytes: 1 << 20 } });
   bench.exchange(...cutTo(udpFrame({ id: 1 }, octets(65_507)), 1500));
@@ -268,6 +274,7 @@ test('the largest datagram is 65,535 octets, options included', () => {
   expect(bench.waiting()).toBe(0);
 });
 
+// R1858.1
 test('a TCP header is never split (RFC 1858): the connection is opened by fragments that leave it whole', () => {
   const bench = stackWith();
   bench.stack.tcpListener({}).listen('0.0.0.0', 80);

@@ -28,7 +28,7 @@ export class Defragmenter implements ReassemblyOwner {
     this.reassembly = new Reassembly(context, this);
   }
 
-  /** Takes a fragment, head at its IP header. Answers the datagram when it is whole now: flat, head at its IP header. */
+  /** Takes a fragment, head at its IP header. Answers the datagram when it is whole now: flat, head at its IP header. R1122.27. */
   receive(packet: Packet): Packet | undefined {
     this.context.stats.counters[C.IpReasmReqds]++;
     const { bytes: b, network: o, length } = packet;
@@ -48,12 +48,12 @@ export class Defragmenter implements ReassemblyOwner {
     return whole;
   }
 
-  /** RFC 1122 3.3.2: time exceeded, code 1. */
+  /** RFC 1122 3.3.2: time exceeded, code 1. R1122.31. */
   timedOut(first: Packet): void {
     this.errors.send(first, ICMP_TIME_EXCEEDED, TIME_REASSEMBLY, 0, R.IP_REASSEMBLY_TIMEOUT);
   }
 
-  /** RFC 791 3.2: "buffer identifier": source, destination, protocol, identification. */
+  /** RFC 791 3.2: "buffer identifier": source, destination, protocol, identification. R791.5. */
   private readKey(b: Uint8Array, o: number): void {
     const { key } = this;
     key[0] = ipv4.ipv4Destination(b, o);
@@ -76,10 +76,11 @@ function faultOf(b: Uint8Array, o: number, length: number): number {
   const offset = ipv4.ipv4FragmentOffset(b, o);
   const data = length - ipv4.ipv4HeaderLength(b, o);
   if (data === 0) return R.IP_FRAGMENT_EMPTY;
-  // RFC 791 3.2: all but the last are cut at multiples of eight octets.
+  // RFC 791 3.2: all but the last are cut at multiples of eight octets. R791.4.
   if ((ipv4.ipv4Flags(b, o) & ipv4.IPV4_MF) !== 0 && (data & 7) !== 0) return R.IP_FRAGMENT_RAGGED;
   if (offset + length > ipv4.IPV4_MAX_TOTAL) return R.IP_FRAGMENT_BEYOND;
   // RFC 1858 3.2, RFC 3128: a filter must find ports and flags where it looks for them. UDP and ICMP have but eight octets.
+  // R1858.1, R3128.1
   if (ipv4.ipv4Protocol(b, o) !== ipv4.PROTO_TCP) return FITS;
   return (offset === 0 ? data : offset) < TCP_HEADER ? R.IP_FRAGMENT_TINY : FITS;
 }

@@ -24,6 +24,7 @@ const DF = 0x4000;
 /** From a host on the left to one on the right. */
 const through = { src: '10.0.0.1', dst: FAR };
 
+// R791.3, R1812.1
 property.prop([
   fc.record({
     ttl: fc.integer({ min: 2, max: 255 }),
@@ -48,6 +49,7 @@ property.prop([
   },
 );
 
+// R1812.1
 property.prop([fc.uint8Array({ minLength: 20, maxLength: 20 }), fc.integer({ min: 2, max: 255 })])(
   'whatever a header says, its checksum is right after the hop',
   (header, ttl) => {
@@ -64,6 +66,7 @@ property.prop([fc.uint8Array({ minLength: 20, maxLength: 20 }), fc.integer({ min
   },
 );
 
+// R791.3
 test.each([0, 1])(
   'a datagram with TTL %i ends here; its sender hears so from the side it came in by',
   (ttl) => {
@@ -101,6 +104,7 @@ test('where no route leads the sender hears: network unreachable', () => {
   expect(router.stack.stats.get('IpExtInNoRoutes')).toBe(1);
 });
 
+// R791.6
 test('with DF, what the next link does not take is told about with the MTU that would do (RFC 1191 4)', () => {
   const router = routerWith();
   router.right.setMtu(1400);
@@ -152,6 +156,7 @@ test('fragments go on one by one: a router puts nothing together (RFC 1812 4.2.2
   expect(router.stack.stats.get('IpReasmReqds')).toBe(0);
 });
 
+// R1812.1
 test.each<readonly [string, ReasonName, object]>([
   ['the broadcast of the other network', 'UDP_NO_LISTENER', { dst: '10.0.1.255' }],
   ['limited broadcast', 'UDP_NO_LISTENER', { dst: '255.255.255.255' }],
@@ -190,6 +195,7 @@ test('about an ICMP error that cannot go on nobody is told, about an echo reques
   expect(router.fromLeft(icmpFrame({ ...through, ttl: 1 }, octets(28))).left).toHaveLength(1);
 });
 
+// R1122.20
 test('what has to leave by the link it came by does so, and no redirect is sent', () => {
   const router = routerWith();
   router.stack.addRoute('192.0.2.0/24', router.leftFace, '10.0.0.77');

@@ -45,7 +45,7 @@ interface Onward {
   readonly nextHop: number;
 }
 
-/** The router in a stack. */
+/** The router in a stack. It sends no redirects (R1122.20). */
 export class Ip4Forward {
   private readonly context: Context;
   private readonly routes: RouteTable;
@@ -95,7 +95,7 @@ export class Ip4Forward {
       context.drop(packet, R.IP_BROADCAST);
       return;
     }
-    // RFC 1812 5.3.1: what arrives with TTL 1 must not go on.
+    // RFC 1812 5.3.1: what arrives with TTL 1 must not go on. R791.3, R1812.1.
     if (ipv4Ttl(b, o) <= 1) {
       this.icmpErrors.send(packet, ICMP_TIME_EXCEEDED, 0, 0, R.TTL_EXCEEDED);
       return;
@@ -103,7 +103,7 @@ export class Ip4Forward {
     const { face } = route;
     const { mtu } = face.link;
     if (packet.length > mtu && (ipv4Flags(b, o) & IPV4_DF) !== 0 && wireLength(packet) > mtu) {
-      // RFC 1191 section 4: with the MTU that would have done. Of a super-segment its pieces count.
+      // RFC 1191 section 4: with the MTU that would have done. Of a super-segment its pieces count. R791.6.
       this.icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_NEEDFRAG, mtu, R.FORWARD_TOO_BIG);
       return;
     }

@@ -122,6 +122,7 @@ test('65,507 octets go, one more is EMSGSIZE, for UDP and for pings', () => {
   expect(bench.pool.inUse).toBe(0);
 });
 
+// R1191.1
 test('what a router taught of the path decides how a datagram is cut (RFC 1191)', () => {
   const bench = stackWith();
   const socket = bench.stack.udpSocket({});
@@ -412,6 +413,7 @@ const someOptions = fc
   })
   .map((list) => list.flat());
 
+// R791.8
 property.prop([
   someOptions,
   fc.integer({ min: 0, max: 4000 }),
@@ -444,6 +446,7 @@ property.prop([fc.integer({ min: 68, max: 1500 }), fc.integer({ min: 68, max: 70
   },
 );
 
+// R791.6
 test('with DF nothing is cut, nor where a link has no room for eight octets: TOO_BIG', () => {
   expect(cut(ip4Frame({ flags: DF }, octets(1000)), 500)).toEqual([]);
   expect(cut(ip4Frame({}, octets(1000)), 27)).toEqual([]);

@@ -111,7 +111,7 @@ export class Fragmenter {
     return true;
   }
 
-  /** The next fragment: the first has all options, the others those that are to be copied (RFC 791 3.1). */
+  /** The next fragment: the first has all options, the others those that are to be copied (RFC 791 3.1). R791.8. */
   private next({ packet, mtu, done }: Cut, data: number): Packet | undefined {
     const { bytes: b, network: o } = packet;
     const whole = ipv4.ipv4HeaderLength(b, o);

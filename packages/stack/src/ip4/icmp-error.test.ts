@@ -29,6 +29,7 @@ function errorsAbout(frame: Uint8Array, cast = CAST_HOST): number {
   return sent;
 }
 
+// R1122.17
 test.each([3, 4, 5, 11, 12, 40, 255])('no error about ICMP type %i', (type) => {
   expect(errorsAbout(icmpFrame({ type }, octets(30)))).toBe(0);
 });
@@ -41,12 +42,14 @@ test('no error about ICMP of which not even the type is there', () => {
   expect(errorsAbout(ip4Frame({ protocol: 1 }, new Uint8Array(0)))).toBe(0);
 });
 
+// R1122.17
 test('an error about a first fragment, none about a later one', () => {
   expect(errorsAbout(udpFrame({ flags: 0x2000 }, octets(8)))).toBe(1);
   expect(errorsAbout(udpFrame({ flags: 0x2001 }, octets(8)))).toBe(0);
   expect(errorsAbout(udpFrame({ flags: 0x0001 }, octets(8)))).toBe(0);
 });
 
+// R1122.17
 test.each(['0.0.0.0', '0.1.1.1', '224.0.0.1', '239.1.1.1', '240.0.0.1', '255.255.255.255'])(
   'no error to %s, which is no single host',
   (src) => {
@@ -54,6 +57,7 @@ test.each(['0.0.0.0', '0.1.1.1', '224.0.0.1', '239.1.1.1', '240.0.0.1', '255.255
   },
 );
 
+// R1122.17
 test('no error about what was sent to many, by IP or by its frame (RFC 1122 3.2.2)', () => {
   for (const dst of ['224.0.0.1', '239.1.1.1', '255.255.255.255'])
     expect(errorsAbout(udpFrame({ dst }, octets(8)))).toBe(0);

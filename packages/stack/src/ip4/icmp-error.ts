@@ -113,7 +113,7 @@ export class Icmp4Errors {
     this.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_HOST, 0, reason);
   }
 
-  /** The datagram from its IP header on, as much of it as is quoted. */
+  /** The datagram from its IP header on, as much of it as is quoted. R1122.15. */
   private cut(packet: Packet): void {
     packet.push(packet.head - packet.network);
     packet.trim(Math.min(packet.length, this.context.options.icmpErrorBytes - HEADERS));
@@ -144,7 +144,7 @@ export class Icmp4Errors {
   }
 }
 
-/** No error about an ICMP error, a later fragment, what went to many, or to a source that is no single host. */
+/** No error about an ICMP error, a later fragment, what went to many, or to a source that is no single host. R1122.17. */
 function mayTell(packet: Packet): boolean {
   const b = packet.bytes;
   const o = packet.network;

@@ -75,6 +75,7 @@ const rows: readonly (readonly [string, ReasonName, Uint8Array])[] = [
   ['TCP from its ninth octet on', 'IP_FRAGMENT_TINY', ip4Frame({ flags: 0x0001, protocol: 6 }, octets(30))],
 ];
 
+// R791.1, R791.2, R1122.1, R1122.2, R1122.3, R1122.4, R1122.26, R1122.45
 test.each(rows)('%s: %s, and no answer', (_what, reason, frame) => {
   const bench = stackWith();
   bench.stack.udpSocket({}).bind('0.0.0.0', 7);
@@ -86,6 +87,7 @@ test.each(rows)('%s: %s, and no answer', (_what, reason, frame) => {
   expect(bench.stack.pathCount).toBe(1);
 });
 
+// R1122.18
 test('an unknown protocol is answered: protocol unreachable', () => {
   const bench = stackWith();
   const frame = ip4Frame({ protocol: 47 }, octets(30));
@@ -95,6 +97,7 @@ test('an unknown protocol is answered: protocol unreachable', () => {
   expect(bench.stack.stats.drops()).toEqual({ IP_UNKNOWN_PROTOCOL: 1 });
 });
 
+// R1122.12
 test('options that mean nothing to us are walked over', () => {
   const bench = stackWith();
   const options = [
@@ -109,6 +112,7 @@ test('options that mean nothing to us are walked over', () => {
   expect(bench.stack.stats.drops()).toEqual({});
 });
 
+// R791.2
 test('what a link padded behind the datagram is trimmed', () => {
   const bench = stackWith();
   const padded = new Uint8Array(60).fill(0xee);
@@ -117,6 +121,7 @@ test('what a link padded behind the datagram is trimmed', () => {
   expect([...answer.payload]).toEqual([0, 1, 2]);
 });
 
+// R1122.5
 test('any other address in 127/8 is ours over loopback, and nothing of it goes out by a wire', () => {
   const bench = stackWith();
   const got: string[] = [];

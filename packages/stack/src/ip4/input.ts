@@ -114,7 +114,7 @@ export class Ip4Input implements PacketInput {
       this.router.arrives(packet);
       return;
     }
-    // RFC 1122 3.3.6: who sends to all stations must say so in IP, too.
+    // RFC 1122 3.3.6: who sends to all stations must say so in IP, too. R1122.34.
     if (foreign === ADMITTED && packet.cast !== CAST_HOST) {
       this.context.drop(packet, R.IP_LINK_BROADCAST);
       return;
@@ -145,7 +145,7 @@ export class Ip4Input implements PacketInput {
     return this.faces[packet.ingress].link.mtu;
   }
 
-  /** The header by itself; trims what a link padded. */
+  /** The header by itself; trims what a link padded. R791.2. */
   private check(packet: Packet): number {
     const b = packet.bytes;
     const o = packet.network;
@@ -198,7 +198,7 @@ export class Ip4Input implements PacketInput {
     return this.context.options.rpFilter !== 1 || path.face.id === packet.ingress;
   }
 
-  /** Source and destination of a stranger: may it be, and is it for us? */
+  /** Source and destination of a stranger: may it be, and is it for us? (R1122.3, R1122.4, R1122.45) */
   private admit(packet: Packet, source: number, destination: number): number {
     const face = this.faces[packet.ingress];
     if (isThisNetwork4(source) && !isNamelessQuery(packet, source, destination)) return R.IP_MARTIAN_SOURCE;
@@ -218,7 +218,7 @@ export class Ip4Input implements PacketInput {
     return route !== undefined && route.type === ROUTE_LOCAL ? ADMITTED : R.IP_NOT_LOCAL;
   }
 
-  /** UDP alone: no TCP (RFC 9293 MUST-57), and no echo for everybody at once (RFC 1122 3.2.2.6). */
+  /** UDP alone: no TCP (RFC 9293 MUST-57), and no echo for everybody at once (RFC 1122 3.2.2.6). R1122.26. */
   private admitToAll({ bytes, network }: Packet): number {
     if (ipv4.ipv4Protocol(bytes, network) !== ipv4.PROTO_UDP) return R.IP_BROADCAST;
     this.context.stats.counters[C.IpExtInBcastPkts]++;

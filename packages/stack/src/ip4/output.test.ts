@@ -6,6 +6,7 @@ import { FEATURE_CHECKSUM } from '../contract/link.ts';
 import { type Collected, collect, icmpFrame, octets, stackWith, udpFrame } from '../testing/index.ts';
 import { readFrame } from '../testing/read-frame.ts';
 
+// R6864.1
 test('a datagram leaves atomic: DF, identification 0, no fragment (RFC 6864)', () => {
   const bench = stackWith();
   bench.stack.udpSocket({}).sendTo(octets(10), 0, 10, '8.8.8.8', 53);
@@ -200,6 +201,7 @@ test('a socket sends by loopback to itself and to another socket of its stack', 
   expect(bench.pool.inUse).toBe(0);
 });
 
+// R1122.5
 test('a socket bound to 127.0.0.1 sends nothing to a wire (RFC 1122 3.2.1.3 g)', () => {
   const bench = stackWith();
   const socket = bench.stack.udpSocket({});

@@ -51,7 +51,7 @@ export class Ip4Output {
   /**
    * Sends a packet whose head is at its transport header, over a held path. TAKEN: it is gone (sent, or dropped and
    * counted). FULL: nothing happened, the packet is as it was; ask again when `path.face` has room.
-   * Datagrams that fit go with DF and identification 0: they are atomic (RFC 6864 4.1). `pmtu` says what becomes of others.
+   * Datagrams that fit go with DF and identification 0: they are atomic (RFC 6864 4.1). `pmtu` says what becomes of others. R6864.1.
    */
   send(
     packet: Packet,

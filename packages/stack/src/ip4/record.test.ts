@@ -66,6 +66,15 @@ test('a time alone is 32 bits with the high bit set, and moves with the clock', 
   expect([1, 2].map((i) => (stamps[i] - stamps[i - 1]) & 0x7fff_ffff)).toEqual([1234, 1234]);
 });
 
+test('a time has its high bit set at any hour', () => {
+  const router = routerWith();
+  for (let i = 0; i < 8; i++) {
+    const { options = [] } = pass([68, 8, 5, 0, 0, 0, 0, 0], {}, router);
+    expect(options[4]).toBeGreaterThanOrEqual(0x80);
+    router.clock.advanceMs(2 ** 29);
+  }
+});
+
 test('a time with an address says which of ours; the second entry stands behind the first', () => {
   const { options = [] } = pass([68, 20, 13, 1, 9, 9, 9, 9, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0]);
   expect(options.slice(0, 16)).toEqual([68, 20, 21, 1, 9, 9, 9, 9, 1, 2, 3, 4, ...RIGHT]);

@@ -62,6 +62,7 @@ property.prop([fc.integer({ min: 14, max: 33 })])(
   },
 );
 
+// R791.2
 property.prop([fc.uint8Array({ minLength: 0, maxLength: 46 })])(
   'padding behind a datagram is no part of it: the answer is as long as the question',
   (padding) => {
@@ -77,6 +78,7 @@ property.prop([fc.uint8Array({ minLength: 0, maxLength: 46 })])(
   },
 );
 
+// R1122.34
 test.each([
   ['broadcast', ALL_STATIONS],
   ['group', '01:00:5e:00:00:01'],

@@ -1,4 +1,4 @@
-// Frames in: RFC 894, RFC 1122 2.3. Whose a frame is, what is in it; no state but our own address.
+// Frames in: RFC 894, RFC 1122 2.3. Whose a frame is, what is in it; no state but our own address. R1122.37.
 
 import { CAST_ALL, CAST_GROUP, CAST_HOST, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';

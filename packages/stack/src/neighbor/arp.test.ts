@@ -26,6 +26,7 @@ function heard(bench: EthernetBench): string[] {
   return news;
 }
 
+// R826.1
 test('who asks for our address is answered in the same pump, by us alone', () => {
   const bench = stackOnEthernet();
   bench.link.inject(arpFrame());
@@ -74,6 +75,7 @@ test.each([
   expect(bench.pool.inUse).toBe(0);
 });
 
+// R826.3
 test.each([
   ['another hardware', { wrong: [0, 6] as const }, 'ARP_BAD'],
   ['another protocol', { wrong: [2, 0x86dd] as const }, 'ARP_BAD'],
@@ -102,6 +104,7 @@ test('ARP that is cut short is dropped', () => {
   expect(bench.drops()).toEqual({ ARP_BAD: 28 });
 });
 
+// R826.2
 test('gratuitous ARP corrects who is known, and makes nobody known', () => {
   const bench = stackOnEthernet();
   bench.exchange(arpFrame({ target: '10.0.0.1' }));
@@ -151,6 +154,7 @@ test('an entry that is older than int32 of milliseconds can tell is corrected at
   expect(bench.stack.ethernet.list()).toMatchObject([{ etherAddress: OTHER }]);
 });
 
+// R5227.4
 test('a station that uses our address is told of and counted; we defend it once in ten seconds (RFC 5227 2.4)', () => {
   const bench = stackOnEthernet();
   const news = heard(bench);

@@ -63,7 +63,7 @@ export class Arp {
     return this.outgoing.size > 0 || this.neighbors.dirty.size > 0;
   }
 
-  /** An ARP packet, head behind the Ethernet header. It is used up. */
+  /** An ARP packet, head behind the Ethernet header. It is used up. R826.3. */
   packetArrives(station: Station, packet: Packet): void {
     const b = packet.bytes;
     const o = packet.head;
@@ -87,7 +87,7 @@ export class Arp {
     // RFC 5227 2.1.1: who has, or wants, what we are asking for.
     this.policy.contested(station, sender === 0 ? target : sender, high, low);
     const asked = operation === arp.ARP_REQUEST && this.policy.answersFor(station, target, sender);
-    // RFC 826: who is known is corrected whatever it says; who is not is learned only by asking us, or by answering us.
+    // RFC 826: who is known is corrected whatever it says; who is not is learned only by asking us, or by answering us. R826.2.
     if (sender !== 0) {
       const answers = operation === arp.ARP_REPLY && packet.cast === CAST_HOST;
       this.neighbors.learn(station, sender, high, low, answers, asked);
@@ -149,7 +149,7 @@ export class Arp {
     this.queue(station, packet, high, low);
   }
 
-  /** The request itself becomes the reply. */
+  /** The request itself becomes the reply. R826.1. */
   private turnRound(
     station: Station,
     packet: Packet,
@@ -171,7 +171,7 @@ export class Arp {
     if (!this.outgoing.push({ packet, station })) this.context.drop(packet, R.ANSWERS_FULL);
   }
 
-  /** RFC 5227 2.4 b: an address in use is defended, but not against one that insists. */
+  /** RFC 5227 2.4 b: an address in use is defended, but not against one that insists. R5227.4. */
   private conflictArrives(
     station: Station,
     packet: Packet,

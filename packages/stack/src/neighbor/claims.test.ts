@@ -30,6 +30,7 @@ function heard(bench: EthernetBench): string[] {
   return news;
 }
 
+// R5227.3
 test('an address is announced to all when it becomes ours, and again two seconds later, and then no more', () => {
   const bench = stackOnEthernet({ announced: false });
   const first = bench.exchange();
@@ -86,6 +87,7 @@ test('another MTU, or being told again that a link is up, is no reason to announ
   expect(bench.pass(10_000)).toEqual([]);
 });
 
+// R5227.1, R5227.5
 test.each([1, 2, 3, 4, 5])(
   'a claim probes three times, 1 to 2 s apart, and is granted 2 s later (seed %i)',
   (seed) => {
@@ -129,6 +131,7 @@ test('an address that is added once it was claimed is announced twice, not four 
   expect(sent.map(({ sender }) => sender)).toEqual(['0.0.0.0', '0.0.0.0', '0.0.0.0', '10.0.0.9', '10.0.0.9']);
 });
 
+// R5227.2
 test.each([
   ['who has it answers the probe', { operation: 2, sender: '10.0.0.9', target: '0.0.0.0' }],
   ['who has it asks for somebody', { sender: '10.0.0.9', target: '10.0.0.1' }],
@@ -144,6 +147,7 @@ test.each([
   expect(news.length).toBe(1);
 });
 
+// R5227.2
 test('who merely asks for a claimed address, or our own probe come back, does not end the claim', () => {
   const bench = stackOnEthernet();
   const news = heard(bench);

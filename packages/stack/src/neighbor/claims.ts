@@ -7,7 +7,7 @@ import type { Context } from '../context.ts';
 import type { Arp } from './arp.ts';
 import type { Station } from './neighbor.ts';
 
-// RFC 5227 1.1, milliseconds.
+// RFC 5227 1.1, milliseconds. R5227.5.
 const PROBE_WAIT = 1000;
 const PROBE_NUM = 3;
 const PROBE_MIN = 1000;
@@ -52,7 +52,7 @@ export class Claims {
     this.end = end;
   }
 
-  /** Announces an address that is ours already, twice; again from the beginning when it was being announced. */
+  /** Announces an address that is ours already, twice; again from the beginning when it was being announced. R5227.3. */
   announce(station: Station, address: number): void {
     this.claims.forEach((claim, id) => {
       if (claim === undefined || claim.station !== station || claim.address !== address) return;
@@ -61,13 +61,13 @@ export class Claims {
     this.begin({ station, address, probesLeft: NOT_PROBED, announcesLeft: ANNOUNCE_NUM }, 0);
   }
 
-  /** 2.1.1: asks three times, then `claimed`; announced it is when it has become ours. False: too many claims go on. */
+  /** 2.1.1: asks three times, then `claimed`; announced it is when it has become ours. False: too many claims go on. R5227.1. */
   probe(station: Station, address: number): boolean {
     const wait = (this.context.entropy.int32() >>> 0) % PROBE_WAIT;
     return this.begin({ station, address, probesLeft: PROBE_NUM, announcesLeft: 0 }, wait);
   }
 
-  /** Somebody else has it, or asks for it in the same way (2.1.1): no more is asked. */
+  /** Somebody else has it, or asks for it in the same way (2.1.1): no more is asked. R5227.2. */
   contested(station: Station, address: number): void {
     this.claims.forEach((claim, id) => {
       if (claim === undefined || claim.station !== station || claim.address !== address) return;

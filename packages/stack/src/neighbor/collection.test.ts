@@ -1,7 +1,7 @@
 // Who is STALE for long leaves a crowded table: garbage collection, RFC 4861 7.3.3, as Linux bounds it.
 
 import { expect, test } from 'vitest';
-import { arpFrame, type EthernetBench, octets, stackOnEthernet } from '../testing/index.ts';
+import { arpFrame, type EthernetBench, ip, octets, stackOnEthernet } from '../testing/index.ts';
 
 const OTHER = '02:00:00:00:00:66';
 /** A minute, and the longest wait for somebody to look. */
@@ -48,7 +48,7 @@ test('whom we talk to stays, and who is PERMANENT; the others leave, those used 
     for (const [i, socket] of sockets.entries()) {
       socket.send(octets(1));
       bench.exchange();
-      bench.face.confirm(0x0a00_000a + [0, 3, 5][i]);
+      bench.face.confirm(ip(numbered([0, 3, 5][i])));
     }
   };
   bench.stack.ethernet.addNeighbor(bench.face, numbered(7), OTHER);
@@ -63,6 +63,23 @@ test('whom we talk to stays, and who is PERMANENT; the others leave, those used 
   // Each was REACHABLE and is STALE now, but nobody is in its way.
   bench.pass(600_000);
   expect(listed(bench).length).toBe(4);
+});
+
+test('of those that are STALE for long the ones used longest ago leave first', () => {
+  const bench = stackOnEthernet({ options: { neighborsKept: 4 } });
+  asked(bench, 0, 4);
+  for (const i of [2, 0, 3, 1]) {
+    const socket = bench.stack.udpSocket({});
+    socket.connect(numbered(i), 7);
+    socket.send(octets(1));
+    bench.exchange();
+    bench.face.confirm(ip(numbered(i)));
+  }
+  bench.pass(600_000);
+  expect(listed(bench).length).toBe(4);
+  asked(bench, 4, 6);
+  bench.pass(SWEEP_MS);
+  expect(listed(bench).sort()).toEqual([1, 3, 4, 5].map(numbered));
 });
 
 test('who became STALE less than a minute ago stays, however many there are', () => {

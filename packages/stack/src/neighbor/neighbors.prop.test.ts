@@ -16,6 +16,7 @@ const step = fc.record({
   afterMs: fc.constantFrom(0, 1, 400, 999, 1001, 60_000),
 });
 
+// R826.2
 property.prop([fc.array(step, { maxLength: 60 })])(
   'the table is what the merge rule and the lock of a second make of what was heard',
   (steps) => {
@@ -51,6 +52,7 @@ const traffic = fc.array(
   { maxLength: 80 },
 );
 
+// R1122.35
 property.prop([traffic])(
   'each datagram leaves once and in order, or is dropped and counted; at most one request a second asks for a neighbour',
   (script) => {

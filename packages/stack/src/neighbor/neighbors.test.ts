@@ -33,6 +33,7 @@ function connected(bench: EthernetBench, address = '10.0.0.1') {
 const firsts = (frames: Parameters<typeof datagramsOf>[0]): number[] =>
   datagramsOf(frames).map(({ payload }) => payload[0]);
 
+// R1122.38
 test('a packet for an unknown neighbour asks all stations who it is, and leaves when he answers', () => {
   const bench = stackOnEthernet();
   connected(bench).send(1);
@@ -90,6 +91,7 @@ test('three requests a second apart, then the neighbour is gone; to UDP that is 
   expect(bench.pool.inUse).toBe(0);
 });
 
+// R1122.35
 test('a packet that comes while we ask sends no request of its own (RFC 1122 2.3.2.1)', () => {
   const bench = stackOnEthernet();
   const { send } = connected(bench);
@@ -117,6 +119,7 @@ test('a SYN to nobody is only troubled: the connection goes on asking (RFC 9293 
   expect(arpOf(sent).length).toBeGreaterThan(0);
 });
 
+// R1122.36
 test('the queue for a neighbour is bounded: the oldest goes, the latest stay, in order (RFC 1122 2.3.2.2)', () => {
   const bench = stackOnEthernet({ options: { neighborPendingMax: 5 } });
   const { send } = connected(bench);
@@ -140,6 +143,7 @@ test('what waits keeps what it was lent from the slab: an answer turned round is
   expect(reply.payload).toEqual(octets(32));
 });
 
+// R1122.35
 test('REACHABLE lasts 15 to 45 s, then STALE; a packet makes it DELAY for 5 s, then PROBE asks that station alone', () => {
   for (let seed = 1; seed <= 20; seed++) {
     const bench = stackOnEthernet({ seed });
@@ -376,6 +380,7 @@ test('a partial checksum in front of an Ethernet header is trusted as on a TUN',
   expect(bench.drops()).toEqual({});
 });
 
+// R1122.28
 test('off the link the gateway is asked for, on the link the host itself', () => {
   const bench = stackOnEthernet();
   connected(bench, '192.0.2.1').send(1);

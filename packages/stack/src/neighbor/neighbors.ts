@@ -189,7 +189,7 @@ export class Neighbors {
     return FULL;
   }
 
-  /** RFC 1122 2.3.2.2: the latest packets are kept, the oldest goes first. */
+  /** RFC 1122 2.3.2.2: the latest packets are kept, the oldest goes first. R1122.36, R1122.38. */
   private wait(neighbor: Neighbor, packet: Packet): void {
     if (!packet.own()) {
       this.context.drop(packet, R.NO_BUFFER);
@@ -270,7 +270,7 @@ export class Neighbors {
     this.deadlines.set(this.sweepId, add(nowMs, options.neighborReachableMs >> 1));
   }
 
-  /** One request more; RFC 1122 2.3.2.1: no more than one a second for one address. */
+  /** One request more; RFC 1122 2.3.2.1: no more than one a second for one address. R1122.35. */
   private ask(neighbor: Neighbor): void {
     neighbor.probes++;
     neighbor.asks = true;

@@ -47,7 +47,7 @@ export abstract class DatagramSocket<E extends DatagramEndpoint> implements Even
     return this.datagram;
   }
 
-  /** The TTL of what is sent, 1 .. 255. */
+  /** The TTL of what is sent, 1 .. 255. R1122.10, R1122.11. */
   get ttl(): number {
     return this.endpoint.ttl;
   }
@@ -55,6 +55,16 @@ export abstract class DatagramSocket<E extends DatagramEndpoint> implements Even
   set ttl(ttl: number) {
     if (!(Number.isInteger(ttl) && ttl >= 1 && ttl <= 255)) invalidArgument('ttl', ttl, '1 to 255');
     this.endpoint.ttl = ttl;
+  }
+
+  /** The DiffServ field and ECN bits of what is sent, 0 .. 255 (IP_TOS, RFC 1122 3.2.1.6). 0 at first. R1122.9. */
+  get tos(): number {
+    return this.endpoint.tos;
+  }
+
+  set tos(tos: number) {
+    if (!(Number.isInteger(tos) && tos >= 0 && tos <= 255)) invalidArgument('tos', tos, '0 to 255');
+    this.endpoint.tos = tos;
   }
 
   /**

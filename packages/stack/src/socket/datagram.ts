@@ -3,7 +3,13 @@
 import { CAST_HOST, type Packet } from '../contract/packet.ts';
 import { formatIp4 } from '../wire/address.ts';
 import { icmpSequence } from '../wire/icmpv4.ts';
-import { ipv4Source, ipv4Ttl } from '../wire/ipv4.ts';
+import {
+  IPV4_MIN_HEADER,
+  ipv4Destination,
+  ipv4HeaderLength,
+  ipv4Source,
+  ipv4Ttl,
+} from '../wire/ipv4.ts';
 import { udpSourcePort } from '../wire/udp.ts';
 
 /**
@@ -30,6 +36,18 @@ export class Datagram {
   get port(): number {
     const packet = this.packet as Packet;
     return udpSourcePort(packet.bytes, packet.transport);
+  }
+
+  /** The address it was sent to, an int32 word: ours, or a group's, or all (RFC 1122 4.1.3.5). */
+  get localAddress(): number {
+    const packet = this.packet as Packet;
+    return ipv4Destination(packet.bytes, packet.network);
+  }
+
+  /** The IP options it came with, as they stood in its header, 0 to 40 octets: a view (RFC 1122 4.1.3.2). R1122.12, R1122.40. */
+  get ipOptions(): Uint8Array {
+    const { bytes, network } = this.packet as Packet;
+    return bytes.subarray(network + IPV4_MIN_HEADER, network + ipv4HeaderLength(bytes, network));
   }
 
   get ttl(): number {

@@ -54,14 +54,19 @@ export class Resolver {
     return this.routes.generation;
   }
 
-  remoteWord(word: number, bound: Path | undefined, many: ManySender = NOBODY): Path | number {
-    // Whoever is bound to a group or to a broadcast address hears that, and speaks as any other.
+  /**
+   * The same; `asked`: an address of ours that a datagram was sent to which this one answers, or 0 (RFC 1122 4.1.3.5: R1122.33,
+   * R1122.44).
+   */
+  remoteWord(word: number, bound: Path | undefined, many: ManySender = NOBODY, asked = 0): Path | number {
+    // Whoever is bound to a group or to a broadcast address hears that, and speaks as any other. R1122.6.
     const named = bound !== undefined && bound.local !== 0 && this.isHost(bound.local) ? bound.local : 0;
     if (isMulticast4(word) || word === IP4_BROADCAST) return this.toMany(word, named, many);
     const route = this.routes.lookup(word);
     if (word === 0 || route === undefined) return ENETUNREACH;
     if (route.type === ROUTE_BROADCAST && !many.broadcast) return EACCES;
-    const source = named !== 0 ? named : this.paths.sourceFor(word);
+    const spoken = named === 0 && asked !== 0 && this.isHost(asked) ? asked : named;
+    const source = spoken !== 0 ? spoken : this.paths.sourceFor(word);
     if (source === 0) return EADDRNOTAVAIL;
     // RFC 1122 3.2.1.3 g, with Linux's errno.
     if (isLoopback4(source) && !route.face.loopback) return EINVAL;

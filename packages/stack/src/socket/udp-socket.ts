@@ -45,6 +45,7 @@ export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
   /** The path of the last unconnected send: replies to one peer need no look-up each. */
   private last: Path | undefined = undefined;
   private lastAddress: string | number = 0;
+  private lastAsked = 0;
   private lastGeneration = 0;
 
   constructor(host: SocketHost, multicast: MulticastHost, engine: UdpEngine, handler: UdpHandler) {
@@ -117,15 +118,16 @@ export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
   }
 
   /**
-   * Answers the sender of a datagram, if that can be: false when there is no room, no route, or no port to answer to.
-   * Never throws for what the sender chose, so that no datagram from outside can end a server.
+   * Answers the sender of a datagram, from the address of ours that it was sent to (RFC 1122 4.1.3.5), if that can be: false
+   * when there is no room, no route, or no port to answer to. Never throws for what the sender chose, so that no datagram
+   * from outside can end a server.
    */
   reply(to: Datagram, bytes: Uint8Array, offset: number, length: number): boolean {
     this.enter('sendto');
     checkRange(bytes, offset, length);
     if (to.port === 0) return false;
     const { connected } = this.endpoint;
-    const path = connected ?? this.findPath(to.address);
+    const path = connected ?? this.findPath(to.address, to.toMany ? 0 : to.localAddress);
     if (typeof path === 'number') return false;
     return this.post(path, to.port, bytes, offset, length) === OK;
   }
@@ -232,22 +234,22 @@ export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
     this.engine.close(this.endpoint);
   }
 
-  /** The path to an address from where this socket is bound, or an errno; the last one is remembered. */
-  private findPath(address: string | number): Path | number {
+  /** The path to an address from where this socket is bound, or was `asked` at, or an errno; the last one is remembered. */
+  private findPath(address: string | number, asked = 0): Path | number {
     const { resolver } = this.host;
     const { last } = this;
-    if (last !== undefined && this.lastAddress === address && this.lastGeneration === resolver.generation) {
-      return last;
-    }
+    const same = this.lastAddress === address && this.lastAsked === asked;
+    if (last !== undefined && same && this.lastGeneration === resolver.generation) return last;
     const { bound } = this.endpoint;
     const found =
       typeof address === 'number'
-        ? resolver.remoteWord(address, bound, this.endpoint)
+        ? resolver.remoteWord(address, bound, this.endpoint, asked)
         : resolver.remote(address, bound, this.endpoint);
     if (typeof found === 'number') return found;
     this.forgetLast();
     this.last = found;
     this.lastAddress = address;
+    this.lastAsked = asked;
     this.lastGeneration = resolver.generation;
     return found;
   }

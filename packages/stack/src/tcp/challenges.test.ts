@@ -15,6 +15,7 @@ function burst(challenges: Challenges, nowMs: number): number {
   return count;
 }
 
+// R5961.4
 property.prop([fc.integer({ min: 2, max: 2000 }), fc.integer(), fc.integer()])(
   'in a second at least half of the budget may leave, and less than one and a half of it',
   (perSecond, nowMs, seed) => {
@@ -34,6 +35,7 @@ test('what one second allows tells nothing of the next', () => {
 });
 
 describe('on segments', () => {
+  // R5961.4
   test('a connection is challenged once in 500 ms', () => {
     const bench = tcpIn('ESTABLISHED');
     const answers = (): number => bench.segment({ seq: 100, flags: TCP_RST }).length;

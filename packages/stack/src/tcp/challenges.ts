@@ -1,5 +1,5 @@
 // The stack-wide limit of challenge ACKs: RFC 5961 section 7. The budget of each second is random, so that counting
-// what is left of it tells nothing about anybody else's connection (CVE-2016-5696).
+// what is left of it tells nothing about anybody else's connection (CVE-2016-5696). R5961.4.
 
 import { diff } from '../base/int.ts';
 import type { Entropy } from '../contract/entropy.ts';

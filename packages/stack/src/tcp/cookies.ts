@@ -1,4 +1,4 @@
-// SYN cookies: RFC 4987 3.6 and appendix A. While no half-open connection can be remembered, our initial sequence number
+// SYN cookies: RFC 4987 3.6 (R4987.1) and appendix A. While no half-open connection can be remembered, our initial sequence number
 // remembers it: whoever acknowledges it has got our SYN,ACK, and says again what his SYN said.
 //
 //   ISN     =  SipHash-2-4(addresses, ports, the peer's ISN, minute)  xor  index of its MSS (3 bits)

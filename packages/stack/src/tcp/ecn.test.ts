@@ -47,6 +47,7 @@ describe('the handshake (6.1.1)', () => {
     expect(marks(bench.run(1100)).at(-1)).toBe(0);
   });
 
+  // R3168.1
   test.each([
     ['says both flags, and we accept', 2, ECN_FLAGS, TCP_ECE],
     ['says both flags, and we ask for it, too', 1, ECN_FLAGS, TCP_ECE],
@@ -63,6 +64,7 @@ describe('the handshake (6.1.1)', () => {
     expect(codepoints(bench.pump())).toEqual([answer === 0 ? 0 : 2]);
   });
 
+  // R3168.1
   test.each([
     ['ECE alone', TCP_ECE, 2],
     ['both flags: a mirror', ECN_FLAGS, 0],
@@ -77,6 +79,7 @@ describe('the handshake (6.1.1)', () => {
 });
 
 describe('the receiver (6.1.3)', () => {
+  // R3168.3
   test('a mark is told at once, and in every acknowledgment until the peer says CWR', () => {
     const bench = agreed();
     const text = (flags: number, mark: boolean): number[] => {
@@ -107,6 +110,7 @@ describe('the sender (6.1.2, 6.1.4, 6.1.5)', () => {
   };
   const echo = (bench: TcpBench, ack: number): Sent[] => bench.segment({ ack, flags: TCP_ACK | TCP_ECE });
 
+  // R3168.4
   test('new text may be marked, its repetition and a pure ACK may not', () => {
     const bench = agreed();
     bench.app.send(new Uint8Array(10));
@@ -116,6 +120,7 @@ describe('the sender (6.1.2, 6.1.4, 6.1.5)', () => {
     expect(codepoints(bench.batch(...frames))).toEqual([0]);
   });
 
+  // R3168.2
   test('an echo brings the window down once in a window, however many come, and nothing is sent again', () => {
     const bench = sending({ options: { tcpCongestion: 'reno' } });
     const echoes = [1, 2, 3, 4].flatMap((n) => echo(bench, 1 + n * MSS));

@@ -18,7 +18,7 @@ const CE = 3;
 const ECN_NEVER = 0;
 const ECN_ASK = 1;
 
-/** 6.1.1: the flags of our SYN or SYN,ACK. A SYN that was lost goes without: something on the way may not bear them (6.1.1.1). */
+/** 6.1.1: the flags of our SYN or SYN,ACK. A SYN that was lost goes without: something on the way may not bear them (6.1.1.1). R3168.1. */
 export function ecnSynFlags(c: Connections, tcb: Tcb, active: boolean): number {
   if (!active) return tcb.ecn ? TCP_ECE : 0;
   return c.context.options.tcpEcn === ECN_ASK && tcb.synsLost === 0 ? TCP_ECE | TCP_CWR : 0;
@@ -37,7 +37,7 @@ export function ecnOfSyn(seg: Segment, tcpEcn: number): boolean {
   return tcpEcn !== ECN_NEVER && seg.has(TCP_ECE) && seg.has(TCP_CWR);
 }
 
-/** 6.1.3: a segment with text arrived that may be marked, and whose sender may have answered our echo. */
+/** 6.1.3: a segment with text arrived that may be marked, and whose sender may have answered our echo. R3168.3. */
 export function ecnArrives(c: Connections, tcb: Tcb, seg: Segment): void {
   const { packet } = seg;
   if (!tcb.ecn || packet === undefined || packet.network < 0) return;
@@ -51,7 +51,7 @@ export function ecnArrives(c: Connections, tcb: Tcb, seg: Segment): void {
   tcb.ecnEcho = true;
 }
 
-/** 6.1.2: the peer echoes a mark. */
+/** 6.1.2: the peer echoes a mark. R3168.2. */
 export function echoesMark(tcb: Tcb, seg: Segment): boolean {
   return tcb.ecn && seg.has(TCP_ECE) && !seg.has(TCP_SYN);
 }
@@ -62,7 +62,7 @@ export function ecnFlags(tcb: Tcb, fresh: boolean): number {
   return (tcb.ecnEcho ? TCP_ECE : 0) | (fresh && tcb.ecnReduced ? TCP_CWR : 0);
 }
 
-/** The DiffServ octet: only new text may be marked (6.1.4, 6.1.5), and what a controller sends that listens. */
+/** The DiffServ octet: only new text may be marked (6.1.4, 6.1.5), and what a controller sends that listens. R3168.4. */
 export function ecnTos(tcb: Tcb, fresh: boolean): number {
   return tcb.ecn && fresh ? tcb.tos | ECT_0 : tcb.tos;
 }

@@ -188,7 +188,7 @@ export class TcpEngine {
 
   /**
    * An ICMP error quotes a segment of ours, and goes to its connection (MUST-54; RFC 5927: believed only when its sequence number is under way). False: nobody
-   * here could have sent it.
+   * here could have sent it. R5927.1.
    */
   errorArrives(
     kind: number,
@@ -322,7 +322,7 @@ export class TcpEngine {
     return cookieArrives(connections, this.isn, listener, path, segment, mss);
   }
 
-  /** MAY-2, SHLD-4 (RFC 6191): a SYN that cannot be an old one ends TIME-WAIT, if a listener takes it. */
+  /** MAY-2, SHLD-4 (RFC 6191): a SYN that cannot be an old one ends TIME-WAIT, if a listener takes it. R6191.1. */
   private reopens(packet: Packet, tcb: Tcb): boolean {
     const { segment, connections } = this;
     if (!maySucceed(tcb, segment, this.context.options)) return false;

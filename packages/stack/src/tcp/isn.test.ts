@@ -33,6 +33,7 @@ const byPort = (of: IsnGenerator): number[] =>
 const differences = (values: readonly number[]): number[] =>
   values.slice(1).map((value, i) => (value - values[i]) | 0);
 
+// R6528.1
 test('MUST-8: the sequence number of one tuple goes forward by one each 4 us, across the wrap of the clock', () => {
   const of = generator(1);
   const first = of.isn(LOCAL, REMOTE, PORTS, NOW_MS);
@@ -77,6 +78,7 @@ test('MUST-9: each word of the key counts', () => {
   expect(new Set([isnOf(words), ...isns]).size).toBe(5);
 });
 
+// R6528.1
 test('SHLD-1: the tuples of 10,000 neighbouring ports are spread evenly over the sequence space', () => {
   const isns = byPort(generator(6));
   expect(worst(isns)).toBeLessThan(CHI_255);
@@ -128,6 +130,7 @@ test('the timestamp offset is one for a pair of hosts, so that timestamps go for
   expect(of.timestampOffset(LOCAL, REMOTE)).toBe(offset);
 });
 
+// R7323.9
 test('the timestamp offsets of 10,000 hosts are unrelated', () => {
   const of = generator(12);
   const offsets = Array.from({ length: MANY }, (_, i) => of.timestampOffset(LOCAL, REMOTE + i));

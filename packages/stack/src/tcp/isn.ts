@@ -1,4 +1,4 @@
-// Initial sequence numbers and timestamp offsets: RFC 9293 3.4.1 (RFC 6528), RFC 7323 5.4.
+// Initial sequence numbers and timestamp offsets: RFC 9293 3.4.1 (RFC 6528), RFC 7323 5.4. R6528.1.
 //
 //   ISN = M + F(local address, local port, remote address, remote port, secret key)
 //

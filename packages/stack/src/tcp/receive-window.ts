@@ -6,7 +6,7 @@ import type { Tcb } from './tcb.ts';
 
 const MAX_UNSCALED = 65_535;
 
-/** The window of a SYN, which is not scaled (RFC 7323 2.2). */
+/** The window of a SYN, which is not scaled (RFC 7323 2.2). R7323.3. */
 export function synWindow(tcb: Tcb): number {
   return Math.min(MAX_UNSCALED, tcb.rcvLimit);
 }

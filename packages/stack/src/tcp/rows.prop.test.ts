@@ -187,6 +187,7 @@ test('as many sleep as may, and no more', () => {
 });
 
 describe('on segments', () => {
+  // R6298.11
   test('RFC 6298 5.7: a passive open whose SYN,ACK was lost begins with an RTO of 3 s', () => {
     const bench = tcpIn('SYN-RECEIVED');
     bench.run(1500);

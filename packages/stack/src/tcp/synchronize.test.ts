@@ -58,6 +58,7 @@ describe('the MSS option', () => {
     expect(sizes({ open, mss: false }, 1072)).toEqual([536, 536]);
   });
 
+  // R1122.32
   test('MUST-16: it is the smaller of what the peer takes and the path allows', () => {
     expect(sizes({ mss: 9000 }, 2920)).toEqual([1460, 1460]);
     expect(sizes({ mss: 1460, mtu: 1000 }, 1920)).toEqual([960, 960]);
@@ -93,6 +94,7 @@ describe('window scale', () => {
     expect(windowScaleFor(limit)).toBe(shift);
   });
 
+  // R7323.1
   test('it is offered in a SYN, and in the answer to a SYN that offers it only', () => {
     expect(tcpIn('CLOSED').connect()[0].windowScale).toBe(7);
     expect(accepted({ windowScale: 3 }).syn.windowScale).toBe(7);
@@ -101,11 +103,13 @@ describe('window scale', () => {
     expect(bench.app.status().windowScale).toEqual([0, 0]);
   });
 
+  // R7323.2
   test('a shift above 14 is taken for 14 (RFC 7323 2.3)', () => {
     expect(accepted({ windowScale: 15 }).bench.app.status().windowScale[0]).toBe(14);
     expect(accepted({ windowScale: 255 }).bench.app.status().windowScale[0]).toBe(14);
   });
 
+  // R7323.3
   test('the window of a SYN is not scaled, that of every other segment is (RFC 7323 2.2)', () => {
     const bench = tcpIn('SYN-SENT', { windowScale: 4 });
     bench.peer.sndNxt = 1;
@@ -131,6 +135,7 @@ describe('window scale', () => {
 });
 
 describe('timestamps and SACK', () => {
+  // R7323.10
   test('they are offered in a SYN, and in the answer to one that offers them only', () => {
     expect(tcpIn('CLOSED').connect()[0]).toMatchObject({ timestamps: true, sackPermitted: true, tsEcr: 0 });
     const plain = accepted({});
@@ -150,6 +155,7 @@ describe('timestamps and SACK', () => {
     expect(accepted({ options, ...peer }).syn[field]).toBe(none);
   });
 
+  // R7323.4
   test.each(['active', 'passive'] as const)(
     'once agreed, every segment but a RST has timestamps (%s)',
     (open) => {
@@ -161,6 +167,23 @@ describe('timestamps and SACK', () => {
       sent.push(...bench.pump());
       expect(sent.length).toBeGreaterThan(4);
       expect(sent.every(({ timestamps }) => timestamps)).toBe(true);
+    },
+  );
+
+  // R2018.1, R7323.1
+  test.each(['active', 'passive'] as const)(
+    'in no segment but a SYN is SACK permitted or a scale said (%s)',
+    (open) => {
+      const bench = tcpIn('ESTABLISHED', { open, sack: true, windowScale: 7, timestamps: true });
+      const sent = bench.sends(Uint8Array.of(1, 2, 3));
+      bench.app.send(new Uint8Array(3000));
+      sent.push(...bench.pump(), ...bench.segment({ seq: 10 }, Uint8Array.of(1)), ...bench.run(1000));
+      bench.app.close();
+      sent.push(...bench.pump());
+      expect(sent.length).toBeGreaterThan(4);
+      expect(sent.map(({ sackPermitted, windowScale }) => [sackPermitted, windowScale])).toEqual(
+        sent.map(() => [false, -1]),
+      );
     },
   );
 

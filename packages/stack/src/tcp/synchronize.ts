@@ -6,19 +6,19 @@ import { synWindow } from './receive-window.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 
-/** RFC 7323 2.3. */
+/** RFC 7323 2.3. R7323.2. */
 const SCALE_MAX = 14;
 /** MUST-15: what a peer that says nothing takes. */
 export const MSS_DEFAULT = 536;
 /** Sixteen bits. */
 const MSS_MAX = 65_535;
 const TCP_IP_HEADERS = 40;
-/** Octets of a timestamps option with its padding, in every segment once agreed. */
+/** Octets of a timestamps option with its padding, in every segment once agreed. R7323.4. */
 export const TIMESTAMPS_OCTETS = 12;
 /** What the window field of a SYN can say: it is not scaled (RFC 7323 2.2). */
 export const SYN_WINDOW_MAX = 65_535;
 
-/** The shift that lets the window reach `limit`, RFC 7323 2.2. Fixed at SYN, so it is chosen for the largest buffer. */
+/** The shift that lets the window reach `limit`, RFC 7323 2.2. Fixed at SYN, so it is chosen for the largest buffer. R7323.1. */
 export function windowScaleFor(limit: number): number {
   let shift = 0;
   while (shift < SCALE_MAX && SYN_WINDOW_MAX * 2 ** shift < limit) shift++;

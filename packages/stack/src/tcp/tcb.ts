@@ -252,7 +252,7 @@ export class Tcb implements Sender {
   resetPending = false;
   /** Our SYN (or SYN,ACK) goes once more, although no timer ran out. */
   resendSyn = false;
-  /** How often its timer ran out (RFC 6298 5.7). */
+  /** How often its timer ran out (RFC 6298 5.7). R6298.11. */
   synsLost = 0;
   /** A SYN waits for its application to accept it: nothing is answered yet. */
   held = false;
@@ -294,7 +294,7 @@ export class Tcb implements Sender {
     return (this.rcvNxt - this.rcvRead - (this.finReceived ? 1 : 0)) | 0;
   }
 
-  /** Octets on their way, as far as one can know: sent, and neither acknowledged, lost, nor told of by duplicates. */
+  /** Octets on their way, as far as one can know: sent, and neither acknowledged, lost, nor told of by duplicates. R6675.1. */
   get pipe(): number {
     const { sent } = this;
     return Math.max(0, this.outstanding - sent.sackedOctets - sent.lostOctets - this.dupOctets);

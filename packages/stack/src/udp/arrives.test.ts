@@ -39,6 +39,7 @@ const bad: readonly (readonly [string, ReasonName, Uint8Array])[] = [
   ['destination port 0', 'UDP_PORT_ZERO', udpFrame({ dport: 0 }, octets(8))],
 ];
 
+// R768.1, R1122.42
 test.each(bad)('%s is dropped in silence: %s', (_what, reason, frame) => {
   const bench = listening();
   expect(bench.exchange(frame)).toEqual([]);
@@ -54,6 +55,7 @@ test('a super-datagram is dropped: UDP_GSO', () => {
   expect(bench.stack.stats.drops()).toEqual({ UDP_GSO: 1 });
 });
 
+// R1122.43
 test('a datagram without a checksum is taken', () => {
   const bench = listening();
   bench.exchange(udpFrame({ checksum: 0 }, octets(3)));
@@ -74,6 +76,7 @@ test('an empty datagram is a datagram', () => {
   expect(bench.heard).toEqual([{ from: '10.0.0.1:4000', data: [] }]);
 });
 
+// R768.1
 prop.prop([
   fc.uint8Array({ maxLength: 200, size: 'max' }),
   fc.uint8Array({ minLength: 1, maxLength: 20, size: 'max' }),
@@ -84,6 +87,7 @@ prop.prop([
   expect(bench.heard.map(({ data }) => data)).toEqual([[...payload]]);
 });
 
+// R1122.42
 prop.prop([
   fc.uint8Array({ minLength: 1, maxLength: 200, size: 'max' }),
   fc.nat(),

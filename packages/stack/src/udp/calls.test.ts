@@ -40,6 +40,7 @@ test.each([
   if (expected !== 'OK') expect(codeOf(() => bound(bench, second))).toBe('OK');
 });
 
+// R1122.6
 test('binding twice, to a foreign address, to no address and to no port are refused', () => {
   const bench = stackWith();
   const socket = bound(bench);
@@ -164,6 +165,7 @@ test.each([
   expect(bench.pool.inUse).toBe(0);
 });
 
+// R1122.32
 test('what no datagram can hold is EMSGSIZE, and with dontFragment what the path does not take, to the octet', () => {
   const bench = stackWith({ mtu: 1000 });
   const socket = bench.stack.udpSocket({});
@@ -228,6 +230,7 @@ test('the data may change as soon as send has returned', () => {
   expect([...bench.exchange()[0].payload]).toEqual([1, 2]);
 });
 
+// R1122.42
 prop.prop([fc.uint8Array({ maxLength: 1472, size: 'max' }), fc.integer({ min: 1, max: 65_535 })])(
   'a datagram goes out as it was given, with a right checksum that is never zero',
   (data, port) => {
@@ -239,6 +242,7 @@ prop.prop([fc.uint8Array({ maxLength: 1472, size: 'max' }), fc.integer({ min: 1,
   },
 );
 
+// R1122.43
 test('a checksum that comes out as zero is sent as 0xffff (RFC 768)', () => {
   const bench = stackWith();
   const socket = bound(bench, '10.0.0.2', 5000);

@@ -17,7 +17,7 @@ import { UdpPorts } from './ports.ts';
 
 /** What `datagramArrives` asks of the caller. */
 export const ARRIVED = 0;
-/** Nobody has this port: tell the sender (RFC 1122 4.1.3.1). The packet is still the caller's. */
+/** Nobody has this port: tell the sender (RFC 1122 4.1.3.1). The packet is still the caller's. R1122.18, R1122.39. */
 export const PORT_UNREACHABLE = 1;
 
 /** Finds the path (local address, any) of an arrived packet: what sockets bound to one address are found by. */
@@ -181,7 +181,7 @@ export class UdpEngine {
 
   /**
    * An ICMP error quotes a datagram of ours. Connected sockets hear hard errors (`code` < 0), others hear nothing
-   * (Linux without IP_RECVERR). False: nobody here could have sent it.
+   * (Linux without IP_RECVERR). R1122.41. False: nobody here could have sent it.
    */
   errorArrives(
     path: number,
@@ -210,7 +210,7 @@ export class UdpEngine {
     this.queues.drain();
   }
 
-  /** -1, or the reason to drop it. Trims what follows the UDP length. */
+  /** -1, or the reason to drop it. Trims what follows the UDP length. R768.1, R1122.42, R1122.43. */
   private check(packet: Packet): number {
     const b = packet.bytes;
     const o = packet.transport;

@@ -121,6 +121,7 @@ test.each(['255.255.255.255', '10.0.0.255', '10.0.0.0'])(
   },
 );
 
+// R1122.6
 test('a socket that is bound to a group answers in an address of ours', () => {
   const bench = stackWith();
   const socket = bound(bench, GROUP);

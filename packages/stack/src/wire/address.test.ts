@@ -89,6 +89,7 @@ describe('text', () => {
 });
 
 describe('kinds', () => {
+  // R1122.7
   test('a mask has as many ones as the length says', () => {
     expect([0, 1, 8, 24, 31, 32].map((length) => formatIp4(prefixMask(length)))).toEqual([
       '0.0.0.0',

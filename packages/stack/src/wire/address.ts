@@ -48,7 +48,7 @@ export function formatPrefix(prefix: Prefix): string {
   return `${formatIp4(prefix.address)}/${prefix.length}`;
 }
 
-/** The mask of a prefix length, as int32: `prefixMask(24) === 0xffffff00 | 0`. */
+/** The mask of a prefix length, as int32: `prefixMask(24) === 0xffffff00 | 0`. R1122.7. */
 export function prefixMask(length: number): number {
   return length === 0 ? 0 : -1 << (32 - length);
 }

@@ -30,6 +30,7 @@ test('a request for 10.0.0.2 is these octets', () => {
   expect(Buffer.from(b).toString('hex')).toBe('00010800060400010200000000010a0000010000000000000a000002');
 });
 
+// R826.3
 property.prop([fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 0xffff })])(
   'any other hardware, protocol or length of address is not ARP as we know it',
   (field, value) => {

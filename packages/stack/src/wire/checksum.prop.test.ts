@@ -39,6 +39,7 @@ describe('sums', () => {
     expect(sumWords(words, arena, 0, 24)).toBe(fold(3 * 0x2ddf0));
   });
 
+  // R1071.1
   property.prop([octets])('sumBytes is the sum of RFC 1071, an odd last octet padded with zero', (bytes) => {
     expect(fold(sumBytes(bytes, 0, bytes.length))).toBe(reference(bytes));
   });
@@ -83,6 +84,7 @@ describe('sums', () => {
     expect(fold(parts)).toBe(fold(sumBytes(whole, 0, whole.length)));
   });
 
+  // R1071.1
   property.prop([octets])('a sum of swapped octets is the swapped sum (RFC 1071 section 2 B)', (bytes) => {
     const even = bytes.subarray(0, bytes.length & ~1);
     const swapped = even.map((_, i) => even[i ^ 1]);
@@ -102,6 +104,7 @@ describe('updates', () => {
   });
 
   // A word that stays and is not zero: only data of all zeros has the other zero as its checksum.
+  // R1624.1
   property.prop([octets, fc.nat({ max: 98 }), word16])(
     'an update is the full computation',
     (bytes, at, to) => {

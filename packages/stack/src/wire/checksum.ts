@@ -21,7 +21,7 @@ export function complement(sum: number): number {
   return ~fold(sum) & 0xffff;
 }
 
-/** The sum over `length` octets at `offset`, an odd last octet padded with zero. Any alignment, no aligned view needed. */
+/** The sum over `length` octets at `offset`, an odd last octet padded with zero. Any alignment, no aligned view needed. R1071.1. */
 export function sumBytes(bytes: Uint8Array, offset: number, length: number): number {
   let sum = 0;
   const end = offset + (length & ~1);
@@ -76,7 +76,7 @@ export function sumWords(words: Uint32Array, bytes: Uint8Array, offset: number, 
   return odd ? folded : ((folded & 0xff) << 8) | (folded >>> 8);
 }
 
-/** RFC 1624 equation 3: the checksum after one 16-bit word changed from `from` to `to`. */
+/** RFC 1624 equation 3: the checksum after one 16-bit word changed from `from` to `to`. R1624.1. */
 export function updateChecksum(checksum: number, from: number, to: number): number {
   return complement((~checksum & 0xffff) + (~from & 0xffff) + to);
 }

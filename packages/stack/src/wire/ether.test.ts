@@ -9,6 +9,7 @@ const address = fc.tuple(
   fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
 );
 
+// R1122.37
 property.prop([address, address, fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: 0, max: 5 })])(
   'what is written is read back, and nothing else of the frame is touched',
   (to, from, type, offset) => {

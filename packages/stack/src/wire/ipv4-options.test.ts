@@ -35,6 +35,7 @@ test.each([
   expect(checkIpv4Options(Uint8Array.from(octets), 0, octets.length)).toBe(verdict);
 });
 
+// R1122.13
 property.prop([fc.uint8Array({ maxLength: 60 }), fc.nat({ max: 60 })])(
   'the walk ends with a verdict on any octets, and reads none outside of its length',
   (bytes, length) => {

@@ -16,7 +16,7 @@ export const OPTIONS_MALFORMED = 1;
 /** Loose or strict source route: not followed (RFC 7126 4.3, 4.4; Linux accept_source_route 0). */
 export const OPTIONS_SOURCE_ROUTE = 2;
 
-/** Walks the options that lie in `length` octets at `o`, each at most once. */
+/** Walks the options that lie in `length` octets at `o`, each at most once. R1122.13. */
 export function checkIpv4Options(b: Uint8Array, o: number, length: number): number {
   const end = o + length;
   let at = o;

@@ -52,12 +52,14 @@ describe('checkIpv4', () => {
     expect(ip.checkIpv4(b, 0, b.length)).toBe(ip.IPV4_OK);
   });
 
+  // R1122.2
   property.prop([fc.nat({ max: 159 })])('any one wrong bit of a header is found', (bit) => {
     const b = craftIpv4({ ...ends, payload: new Uint8Array(100) });
     b[bit >>> 3] ^= 1 << (bit & 7);
     expect(ip.checkIpv4(b, 0, b.length)).not.toBe(ip.IPV4_OK);
   });
 
+  // R791.1
   property.prop([fc.uint8Array({ maxLength: 80 }), fc.nat({ max: 255 })])(
     'after OK, header and datagram lie within what is there',
     (octets, first) => {

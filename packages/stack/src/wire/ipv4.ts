@@ -37,7 +37,7 @@ export const IPV4_BAD_CHECKSUM = 5;
 
 /**
  * Checks version, lengths and header checksum of the datagram that starts at `o`, of which `available` octets are
- * there (RFC 1122 3.2.1.1, 3.2.1.2). After IPV4_OK the getters below cannot read outside the datagram.
+ * there (RFC 1122 3.2.1.1, 3.2.1.2). After IPV4_OK the getters below cannot read outside the datagram. R791.1, R1122.1, R1122.2.
  */
 export function checkIpv4(b: Uint8Array, o: number, available: number): number {
   if (available < IPV4_MIN_HEADER) return available > 0 && b[o] >>> 4 !== 4 ? IPV4_BAD_VERSION : IPV4_SHORT;

@@ -72,6 +72,8 @@ function moveUna(c: Connections, tcb: Tcb, seg: Segment, d: Delivery): void {
   const acked = diff(seg.ack, tcb.sndUna);
   d.ackedOctets = acked;
   tcb.bytesAcked += acked;
+  // RFC 4861 7.3.1: the way there works, its first station included.
+  tcb.path.confirm(c.context.nowMs);
   tcb.sent.acknowledge(seg.ack, d);
   tcb.sndUna = seg.ack;
   tcb.synAcked = true;
@@ -88,7 +90,7 @@ function moveUna(c: Connections, tcb: Tcb, seg: Segment, d: Delivery): void {
 }
 
 /**
- * The round trip, microseconds, or 0. MUST-18, Karn: what was sent again shows none, but by timestamps. A timeout that was
+ * The round trip, microseconds, or 0. MUST-18, Karn (R6298.6): what was sent again shows none, but by timestamps. A timeout that was
  * backed off stays so until something is measured (RFC 6298 section 5, note).
  */
 function measure(c: Connections, tcb: Tcb, seg: Segment, d: Delivery): number {
@@ -101,7 +103,7 @@ function measure(c: Connections, tcb: Tcb, seg: Segment, d: Delivery): number {
   return rttUs;
 }
 
-/** RFC 6298 5.2 and 5.3; RFC 8985 7.2. */
+/** RFC 6298 5.2 and 5.3; RFC 8985 7.2. R6298.8, R6298.9. */
 function restartTimers(c: Connections, tcb: Tcb, loss: LossRecord | undefined, d: Delivery): void {
   if (tcb.sent.empty) {
     c.disarm(tcb, TIMER_RETRANSMIT);

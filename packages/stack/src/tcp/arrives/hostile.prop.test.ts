@@ -74,6 +74,7 @@ property.prop([
   ordeal.end();
 });
 
+// R5961.1
 property.prop([SYNCHRONIZED, PLACE, fc.boolean()])(
   '[hostile 24] a RST counts at RCV.NXT alone, is challenged in the window, and nothing outside (RFC 5961 3.2)',
   (state, place, ack) => {
@@ -91,6 +92,7 @@ property.prop([SYNCHRONIZED, PLACE, fc.boolean()])(
   },
 );
 
+// R5961.2
 property.prop([
   SYNCHRONIZED,
   PLACE,
@@ -108,6 +110,7 @@ property.prop([
   },
 );
 
+// R5961.3
 property.prop([
   fc.integer({ min: 1, max: INT32_MAX - 70_000 }),
   fc.boolean(),
@@ -352,6 +355,7 @@ property.prop([SCRIPT, START, START])(
   },
 );
 
+// R7323.7
 property.prop([
   fc.array(
     fc.record({

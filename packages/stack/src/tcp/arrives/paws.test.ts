@@ -33,6 +33,7 @@ function withTimestamps(state: StateName, config: TcpBenchOptions = {}): TcpBenc
 
 for (const state of STATES) {
   describe(`timestamps in ${state}`, () => {
+    // R7323.7
     test.each(SEGMENTS)(
       '5.3 R1: %s with an older timestamp is answered by an ACK, and dropped',
       (_name, flags, length) => {
@@ -47,6 +48,7 @@ for (const state of STATES) {
       },
     );
 
+    // R7323.4
     test.each(SEGMENTS)('3.2: %s without timestamps is dropped in silence', (_name, flags, length) => {
       const bench = withTimestamps(state);
       const { peer } = bench;
@@ -57,6 +59,7 @@ for (const state of STATES) {
       bench.end();
     });
 
+    // R7323.5
     test('5.2: a RST counts, however old its timestamp is, and without one', () => {
       for (const options of [undefined, []]) {
         const bench = withTimestamps(state);
@@ -70,6 +73,7 @@ for (const state of STATES) {
   });
 }
 
+// R7323.6
 test('4.3: TS.Recent follows a segment at the left edge, and is echoed', () => {
   const bench = withTimestamps('ESTABLISHED');
   const [ack] = bench.segment({ seq: 1, tsVal: 5 }, octets(10));
@@ -82,6 +86,7 @@ test('4.3: TS.Recent does not follow what arrives behind a gap, so that the roun
   expect((ack.tsEcr - 0x7fff_fff0) | 0).toBe(0);
 });
 
+// R7323.6
 test('4.3: TS.Recent does not go back, and does not follow a segment outside of the window', () => {
   const bench = withTimestamps('ESTABLISHED');
   bench.segment({ seq: 1, tsVal: 5 }, octets(10));
@@ -89,6 +94,7 @@ test('4.3: TS.Recent does not go back, and does not follow a segment outside of 
   expect((old.tsEcr - 0x7fff_fff0) | 0).toBe(5);
 });
 
+// R7323.8
 test('5.5: after 24 days without a word TS.Recent says nothing, and an older timestamp is taken', () => {
   const bench = withTimestamps('ESTABLISHED');
   bench.run(12 * DAY_MS);

@@ -16,6 +16,7 @@ function gets(bench: TcpBench, from: number, to = from + SIZE): [ack: number, ..
 }
 
 describe('RFC 2883 section 4: what came twice stands first', () => {
+  // R2883.1
   test('4.1.1: a segment in order that comes twice', () => {
     const bench = tcpIn('ESTABLISHED', AGREED);
     gets(bench, 0);
@@ -32,6 +33,7 @@ describe('RFC 2883 section 4: what came twice stands first', () => {
     expect(gets(bench, 0)).toEqual([500, [0, 500], [1000, 2000]]);
   });
 
+  // R2883.1
   test('4.1.3: one out of order that comes twice: its block, and the one that it lies in', () => {
     const bench = tcpIn('ESTABLISHED', AGREED);
     gets(bench, 500);
@@ -46,6 +48,7 @@ describe('RFC 2883 section 4: what came twice stands first', () => {
     expect(gets(bench, 0, 1000)).toEqual([1000, [0, 500]]);
   });
 
+  // R2883.1
   test('it is told once', () => {
     const bench = tcpIn('ESTABLISHED', AGREED);
     gets(bench, 0);

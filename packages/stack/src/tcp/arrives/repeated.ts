@@ -1,4 +1,4 @@
-// What arrives twice: the next acknowledgment tells of it in its first SACK block, RFC 2883. Its sender learns that what it
+// What arrives twice: the next acknowledgment tells of it in its first SACK block, RFC 2883 (R2883.1). Its sender learns that what it
 // sent again was not lost.
 
 import { add, before, later } from '../../base/int.ts';

@@ -1,4 +1,4 @@
-// RFC 9293 3.10.7.4, first: is the segment acceptable? Before it, PAWS (RFC 7323 5.3). What sticks out is cut off.
+// RFC 9293 3.10.7.4, first: is the segment acceptable? Before it, PAWS (RFC 7323 5.3). What sticks out is cut off. R7323.5, R7323.7.
 //
 //   SEG.LEN  RCV.WND
 //      0        0     SEG.SEQ = RCV.NXT

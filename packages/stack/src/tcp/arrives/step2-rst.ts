@@ -1,4 +1,4 @@
-// RFC 9293 3.10.7.4, second: the RST bit, with the three places of RFC 5961 section 3. SHLD-2: text in it is ignored.
+// RFC 9293 3.10.7.4, second: the RST bit, with the three places of RFC 5961 section 3. SHLD-2: text in it is ignored. R5961.1.
 
 import { NONE } from '../../base/index-pool.ts';
 import { C } from '../../contract/counters.ts';

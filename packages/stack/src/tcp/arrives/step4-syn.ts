@@ -1,4 +1,4 @@
-// RFC 9293 3.10.7.4, fourth: the SYN bit. In synchronized states it is challenged, whatever its number (RFC 5961 4.2).
+// RFC 9293 3.10.7.4, fourth: the SYN bit. In synchronized states it is challenged, whatever its number (RFC 5961 4.2). R5961.2.
 
 import { NONE } from '../../base/index-pool.ts';
 import { C } from '../../contract/counters.ts';

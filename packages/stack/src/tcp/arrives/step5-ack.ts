@@ -22,7 +22,7 @@ export function ackArrives(c: Connections, tcb: Tcb, seg: Segment): number {
     const verdict = synAcknowledged(c, tcb, seg);
     if (verdict !== CONTINUE) return verdict;
   }
-  // RFC 5961 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT
+  // RFC 5961 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT (R5961.3)
   if (after(seg.ack, tcb.sndNxt)) return challenge(c, tcb, seg, R.TCP_BAD_ACK);
   if (before(seg.ack, (tcb.sndUna - tcb.sndWndMax) | 0)) return challenge(c, tcb, seg, R.TCP_OLD_ACK);
   const news = after(seg.ack, tcb.sndUna);

@@ -10,7 +10,7 @@ import type { Tcb } from '../tcb.ts';
 
 export function urgentArrives(c: Connections, tcb: Tcb, seg: Segment): void {
   if (!seg.has(TCP_URG) || !mayReceive(tcb.state) || tcb.receiveClosed) return;
-  // MUST-62: the pointer names the octet behind the urgent ones (RFC 9293; RFC 793 said both).
+  // MUST-62: the pointer names the octet behind the urgent ones (RFC 9293; RFC 793 said both). R6093.1.
   const up = add(seg.seq, seg.up);
   if (tcb.rcvUrgent && !after(up, tcb.rcvUp)) return;
   if (!after(up, tcb.rcvRead)) return;

@@ -75,6 +75,7 @@ function agree(reassembly: Reassembly, model: Model, zero: number): void {
   expect(blocks).toEqual(newestFirst.map(({ start, end }) => [(zero + start) | 0, (zero + end) | 0]));
 }
 
+// R2018.4
 property.prop([base, fc.array(step, { maxLength: 60 }), fc.nat({ max: CIRCLE }), fc.nat({ max: 20 })])(
   'runs are those of a set of octets, most recently added to first',
   (zero, steps, from, span) => {

@@ -1,4 +1,4 @@
-// Which octets beyond RCV.NXT have arrived: runs of sequence numbers. RFC 9293 3.10.7.4 (seventh), RFC 2018 section 4.
+// Which octets beyond RCV.NXT have arrived: runs of sequence numbers. RFC 9293 3.10.7.4 (seventh), RFC 2018 section 4 (R2018.4).
 //
 // The octets themselves lie in the receive buffer. Runs are disjoint, and between two of them there is always a gap.
 //

@@ -217,6 +217,7 @@ class Pair {
 }
 
 describe('the scoreboard', () => {
+  // R6675.1
   property.prop([
     seqs,
     fc.array(step, { minLength: 1, maxLength: 60 }),
@@ -233,6 +234,7 @@ describe('the scoreboard', () => {
     },
   );
 
+  // R6675.2
   property.prop([seqs, fc.array(fc.integer({ min: 1, max: 45 }), { minLength: 1, maxLength: 30 })])(
     'segments that were SACKed stay counted as they are merged: RFC 6675 IsLost counts segments',
     (seq, lengths) => {

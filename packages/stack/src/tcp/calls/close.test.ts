@@ -70,6 +70,7 @@ describe('abort (3.10.5)', () => {
     bench.end();
   });
 
+  // R5961.3
   test('MAY-12: an acknowledgment from before anything the window could hold is challenged, and counts for nothing', () => {
     const bench = tcpIn('ESTABLISHED', { window: 1000 });
     bench.app.send(octets(100));

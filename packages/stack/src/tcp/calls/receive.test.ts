@@ -34,6 +34,7 @@ describe('urgent data', () => {
     expect(bench.heard).toEqual(['urgent', 'readable']);
   });
 
+  // R6093.1
   test('MUST-33, MUST-62: what remains counts to the octet before the one the pointer names', () => {
     const { bench } = noticed();
     bench.segment({ flags: URG_ACK, urgent: 3 }, octets(5));

@@ -42,6 +42,7 @@ function worst(clock: AckClock, rounds: number, law: (clock: AckClock) => number
 }
 
 describe('RFC 9438', () => {
+  // R9438.2
   test('4.6: a loss leaves 0.7 of the flight, and two segments at least', () => {
     expect(reduced(100, 100 * MS).segments).toBe(70);
     const small = new Cubic(MSS);
@@ -49,6 +50,7 @@ describe('RFC 9438', () => {
     expect([small.cwnd, small.ssthresh]).toEqual([2 * MSS, 2 * MSS]);
   });
 
+  // R9438.1
   test.each([
     [1000, 100],
     [1000, 200],
@@ -67,6 +69,7 @@ describe('RFC 9438', () => {
     },
   );
 
+  // R9438.1
   test('4.2: K seconds after the loss the window is what it was', () => {
     const clock = reduced(1000, 100 * MS);
     while (clock.segments < 998) clock.round();
@@ -74,6 +77,7 @@ describe('RFC 9438', () => {
     expect(clock.seconds).toBeGreaterThan(0.8 * Math.cbrt(300 / 0.4));
   });
 
+  // R9438.3
   test('4.3: over a short round trip it grows as Reno does: 0.53 segments a round trip up to where it was, then one', () => {
     const clock = reduced(20, 5 * MS);
     const alpha = (3 * 0.3) / 1.7;
@@ -115,6 +119,7 @@ describe('RFC 9438', () => {
     expect(clock.segments / segments).toBeCloseTo(1.5, 2);
   });
 
+  // R9438.4
   test('4.7, fast convergence: who loses before it was back aims lower', () => {
     const clock = lose(reduced(1000, 100 * MS));
     expect(clock.segments).toBeCloseTo(490, 2);
@@ -222,6 +227,7 @@ describe('time that does not count (RFC 9438 5.8)', () => {
   });
 });
 
+// R9438.5
 test.each([
   ['a loss', (cubic: Cubic, at: number): void => cubic.lost(cubic.cwnd, at)],
   ['a timeout', (cubic: Cubic, at: number): void => cubic.timedOut(cubic.cwnd, false, at)],

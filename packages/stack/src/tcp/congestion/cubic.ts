@@ -16,7 +16,7 @@ const ALPHA = (3 * (1 - BETA)) / (1 + BETA);
 class Epoch {
   /** False: the next acknowledgment in congestion avoidance begins one. */
   begun = false;
-  /** The window before the last reduction, less if it had not come up to the one before (fast convergence, 4.7); 0: unknown. */
+  /** The window before the last reduction, less if it had not come up to the one before (fast convergence, 4.7); 0: unknown. R9438.4. */
   wMax = 0;
   /** The window at the last reduction: up to here Reno's share is made up for with ALPHA, beyond it is one segment (4.3). */
   cwndPrior = 0;
@@ -24,7 +24,7 @@ class Epoch {
   elapsed = 0;
   k = 0;
   origin = 0;
-  /** What Reno would have by now (4.3). */
+  /** What Reno would have by now (4.3). R9438.3. */
   wEst = 0;
 
   copy(from: Epoch): void {
@@ -37,7 +37,7 @@ class Epoch {
     this.wEst = from.wEst;
   }
 
-  /** W_cubic(t), figure 1. */
+  /** W_cubic(t), figure 1. R9438.1. */
   at(seconds: number, mss: number): number {
     const t = seconds - this.k;
     return this.origin + C * mss * t * t * t;
@@ -60,7 +60,7 @@ class Epoch {
 export class Cubic extends LossBased {
   readonly name: string = 'cubic';
   private readonly epoch = new Epoch();
-  /** The same before the last reduction (4.9). */
+  /** The same before the last reduction (4.9). R9438.5. */
   private readonly priorEpoch = new Epoch();
   /** The clock when `elapsed` was right. */
   private lastUs = 0;
@@ -88,7 +88,7 @@ export class Cubic extends LossBased {
     this.fraction = next - this.cwnd;
   }
 
-  /** RFC 9438 4.6. Of the flight, where Linux takes the window: what an idle application left of that is a guess. */
+  /** RFC 9438 4.6. Of the flight, where Linux takes the window: what an idle application left of that is a guess. R9438.2. */
   protected override threshold(inFlight: number): number {
     return Math.max(Math.floor(inFlight * BETA), 2 * this.mss);
   }

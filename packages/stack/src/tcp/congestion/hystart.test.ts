@@ -49,6 +49,7 @@ function slow(...rttsMs: number[]): Rounds {
 }
 
 describe('RFC 9406 4.2', () => {
+  // R9406.1
   test.each([
     [20, 23.9, false],
     [20, 24, true],
@@ -84,6 +85,7 @@ describe('RFC 9406 4.2', () => {
     expect(slow(20, 60).hystart.growth(4000)).toBe(1000);
   });
 
+  // R9406.1
   test('it lasts five rounds, the one in which it began counted', () => {
     const rounds = slow(20, 60);
     expect([60, 60, 60, 60, 60].map((ms) => rounds.round(ms))).toEqual([false, false, false, false, true]);

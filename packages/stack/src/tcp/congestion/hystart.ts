@@ -41,7 +41,10 @@ export class HyStart {
     return this.cssRound > 0 ? octets >>> CSS_GROWTH_SHIFT : octets;
   }
 
-  /** Takes the round trip of one acknowledgment, in microseconds. True: slow start ends here, at the window that is (RFC 9406 4.2). */
+  /**
+   * Takes the round trip of one acknowledgment, in microseconds. True: slow start ends here, at the window that is (RFC 9406 4.2:
+   * R9406.1).
+   */
   ended(sample: AckSample): boolean {
     // What nothing was delivered by has no newest range: it neither ends a round nor measures one.
     if (sample.ackedBytes === 0) return false;

@@ -10,7 +10,7 @@ export abstract class LossBased implements Controller {
   abstract readonly name: string;
   /** An integer always. */
   cwnd: number;
-  /** RFC 5681 3.1: arbitrarily high at first. */
+  /** RFC 5681 3.1: arbitrarily high at first. R5681.1. */
   ssthresh: number = WINDOW_MAX;
   /** The core paces by window and round trip. */
   readonly pacingRate: number = 0;
@@ -93,7 +93,7 @@ export abstract class LossBased implements Controller {
   restarted(_idleUs: number, expired: boolean, _nowUs: number): void {
     if (!expired) return;
     this.hystart.restart();
-    // RFC 5681 4.1. Linux halves once for each RTO; the window that was used is remembered as RFC 2861 says, as Linux does.
+    // RFC 5681 4.1. Linux halves once for each RTO; the window that was used is remembered as RFC 2861 says, as Linux does. R5681.5.
     const window = Math.min(this.cwnd, initialWindow(this.mss));
     if (window === this.cwnd) return;
     this.ssthresh = Math.max(this.ssthresh, Math.floor(0.75 * this.cwnd));

@@ -24,6 +24,7 @@ function avoiding(segments: number): NewReno {
 }
 
 describe('MUST-19: slow start and congestion avoidance (RFC 5681 3.1)', () => {
+  // R6928.1
   test.each([
     [536, 5360],
     [1460, 14_600],
@@ -42,6 +43,7 @@ describe('MUST-19: slow start and congestion avoidance (RFC 5681 3.1)', () => {
     expect(reno.cwnd).toBe(20 * MSS);
   });
 
+  // R5681.1
   test('congestion avoidance opens it by one segment each round trip', () => {
     const reno = avoiding(10);
     for (let i = 0; i < 9; i++) reno.acknowledged(sample(MSS));
@@ -52,6 +54,7 @@ describe('MUST-19: slow start and congestion avoidance (RFC 5681 3.1)', () => {
     expect(reno.cwnd).toBe(12 * MSS);
   });
 
+  // R5681.1
   test('over a hundred round trips of an ideal path it is one segment each', () => {
     const clock = new AckClock(avoiding(10), MSS, 100_000);
     for (let i = 0; i < 100; i++) clock.round();
@@ -86,6 +89,7 @@ describe('MUST-19: slow start and congestion avoidance (RFC 5681 3.1)', () => {
     expect([reno.ssthresh, reno.cwnd]).toEqual([4 * MSS, 4 * MSS]);
   });
 
+  // R5681.2
   test('a timeout leaves one segment; a second for the same octets leaves ssthresh alone', () => {
     const reno = new NewReno(MSS);
     reno.timedOut(8 * MSS, false, 0);
@@ -94,6 +98,7 @@ describe('MUST-19: slow start and congestion avoidance (RFC 5681 3.1)', () => {
     expect([reno.ssthresh, reno.cwnd]).toEqual([4 * MSS, MSS]);
   });
 
+  // R5681.2
   test('ssthresh is never below two segments', () => {
     const reno = new NewReno(MSS);
     reno.lost(MSS, 0);

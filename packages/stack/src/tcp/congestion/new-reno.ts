@@ -20,7 +20,7 @@ export class NewReno extends LossBased {
     this.cwnd = Math.min(WINDOW_MAX, this.cwnd + this.mss);
   }
 
-  /** RFC 5681 equation 4. */
+  /** RFC 5681 equation 4. R5681.2. */
   protected override threshold(inFlight: number): number {
     return Math.max(inFlight >>> 1, 2 * this.mss);
   }

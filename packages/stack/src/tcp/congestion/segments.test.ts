@@ -42,6 +42,7 @@ test('MAY-18: the connection asks its controller, whichever it is', () => {
 });
 
 describe('MUST-19', () => {
+  // R6928.1
   test.each([
     [536, 10],
     [1000, 10],
@@ -62,6 +63,7 @@ describe('MUST-19', () => {
     expect([1, 2, 3].map(() => ackAll(bench, 2 * MSS))).toEqual([20, 40, 80]);
   });
 
+  // R5681.1, R5681.2
   test('RFC 6298 5.5, RFC 5681 3.1: a timeout leaves one segment, then slow start to half of the flight, then one a round trip', () => {
     const { bench } = loaded(1_000_000, { options: { tcpCongestion: 'reno', tcpSendBytes: 4 << 20, tcpFrto: false } });
     ackAll(bench, MSS);
@@ -112,6 +114,7 @@ describe('MUST-19', () => {
     expect(bench.app.status()).toMatchObject({ cwnd: MSS, ssthresh: 5 * MSS });
   });
 
+  // R5681.5
   test('RFC 5681 4.1: after a pause longer than the RTO the window is the initial one again', () => {
     const { bench } = loaded(150 * MSS);
     for (let i = 0; i < 4; i++) ackAll(bench, MSS);

@@ -92,6 +92,7 @@ describe('hard errors', () => {
 
 describe('soft errors', () => {
   for (const state of ['SYN-SENT', ...CONNECTED] as const) {
+    // R1122.19, R1122.23, R1122.24
     test.each(SOFT)(
       `MUST-56, MUST-47: in ${state} %s (type %i, code %i) is told, and ends nothing`,
       (_name, type, code) => {
@@ -124,6 +125,7 @@ describe('soft errors', () => {
 });
 
 describe('what is not believed', () => {
+  // R5927.1
   test.each([
     ['acknowledged already', 0],
     ['never sent', 101],
@@ -152,6 +154,7 @@ describe('what is not believed', () => {
     expect(bench.state()).toBe('SYN-SENT');
   });
 
+  // R6633.1
   test('MUST-55: source quench is dropped in silence, in every state', () => {
     for (const state of ['SYN-SENT', ...CONNECTED] as const) {
       const bench = tcpIn(state, { outstanding: 100 });
@@ -178,6 +181,7 @@ describe('too big (RFC 1191)', () => {
     return bench;
   }
 
+  // R1191.1
   test('what was outstanding goes again at once in segments that fit, from SND.UNA on', () => {
     const bench = sending();
     const again = complain(bench, { code: UNREACH_NEEDFRAG, mtu: 1000, seq: 1 });

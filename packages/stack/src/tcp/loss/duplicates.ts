@@ -6,7 +6,7 @@
 import { add, after, diff } from '../../base/int.ts';
 import { RECOVERY_LOSS, RECOVERY_NONE, type Tcb } from '../tcb.ts';
 
-/** RFC 5681 3.2. */
+/** RFC 5681 3.2. R5681.3. */
 const DUP_THRESHOLD = 3;
 
 /** A duplicate acknowledgment arrived: how many octets it says have left the network. */
@@ -14,7 +14,7 @@ export function duplicateAck(tcb: Tcb): number {
   if (tcb.recovery === RECOVERY_LOSS) return newArrived(tcb);
   tcb.dupAcks++;
   if (tcb.dupAcks === 1) tcb.dupFlight = tcb.outstanding;
-  // RFC 3042 (limited transmit), and RFC 6582 step 4: one segment left, one may go. Never more than there are.
+  // RFC 3042 (limited transmit), and RFC 6582 step 4: one segment left, one may go. Never more than there are. R3042.1.
   const told = Math.max(0, Math.min(tcb.mss, tcb.outstanding - tcb.mss - tcb.dupOctets));
   tcb.dupOctets += told;
   return told;
@@ -43,7 +43,7 @@ export function ackAfterDuplicates(tcb: Tcb, acked: number): number {
   return acked - told;
 }
 
-/** RFC 6582 3.2 step 3, partial acknowledgment: the next hole is lost, too. */
+/** RFC 6582 3.2 step 3, partial acknowledgment: the next hole is lost, too. R6582.1. */
 export function partialAck(tcb: Tcb, acked: number): void {
   if (acked > 0) loseFirst(tcb);
 }

@@ -28,12 +28,14 @@ const on = (bench: TcpBench, ...acks: readonly number[]): number[][] =>
   acks.map((ack) => numbers(bench.acks(1 + ack * MSS)));
 
 describe('MUST-19: fast retransmit and fast recovery', () => {
+  // R3042.1
   test('RFC 3042: each of the first two duplicates lets one new segment out, and the window stays', () => {
     const bench = flight();
     expect(on(bench, 0, 0)).toEqual([[10], [11]]);
     expect(bench.app.status().cwnd).toBe(10 * MSS);
   });
 
+  // R5681.3
   test('RFC 5681 3.2: the third sends the first segment again, at once, and halves the window', () => {
     const bench = flight();
     const third = on(bench, 0, 0, 0)[2];
@@ -60,6 +62,7 @@ describe('MUST-19: fast retransmit and fast recovery', () => {
     expect(sent).toEqual(sent.map((_, i) => 12 + i));
   });
 
+  // R6582.1
   test('RFC 6582 step 3: a partial acknowledgment sends the next hole again, at once; a full one ends it', () => {
     const bench = flight();
     on(bench, 0, 0, 0, 0, 0, 0);

@@ -17,12 +17,12 @@ const MSS = 48;
 const RANGES_MAX = 16_384;
 
 /** Text beyond a megabyte is under way, in crumbs. */
-function crumbs(octets: number): { bench: TcpBench; segments: number } {
+function crumbs(octets: number, tcpTailLossProbe = false): { bench: TcpBench; segments: number } {
   const bench = tcpIn('ESTABLISHED', {
     mss: MSS,
     sack: true,
     windowScale: 8,
-    options: { tcpCongestion: 'reno', tcpSendBytes: 4 << 20, tcpTailLossProbe: false },
+    options: { tcpCongestion: 'reno', tcpSendBytes: 4 << 20, tcpTailLossProbe },
   });
   bench.app.send(new Uint8Array(octets));
   bench.pump();
@@ -77,6 +77,44 @@ describe('[hostile 21] crumbs and holes', () => {
     expect(sent.empty).toBe(true);
     bench.end();
   }, 60_000);
+
+  test('what joined the last range, as there was no room for more, goes again in segments that fit', () => {
+    const { bench } = crumbs((RANGES_MAX + 100) * MSS);
+    const { sent } = bench.known;
+    bench.run(100);
+    everySecond(bench, 2, RANGES_MAX - 20);
+    for (let i = 0; i < 3; i++) bench.run(10);
+    expect(sent.at(1).retransmits).toBe(0);
+    const hole = sent.at(2);
+    expect([hole.sacked, hole.lost, hole.retransmits]).toEqual([false, false, 1]);
+    bench.run(70);
+    // One hole was filled by what was resent: all that left before that is lost, the last range with its hundred segments, too.
+    const blocks: [number, number][] = [[1 + 2 * MSS, 1 + 5 * MSS]];
+    const again = bench.segment({ ack: 1 + MSS, options: sackOption(bench, blocks) }).concat(bench.run(60));
+    expect([sent.last?.lost, sent.last?.length]).toEqual([true, 100 * MSS]);
+    // And the window is wide open all at once.
+    bench.known.cwnd = 1 << 20;
+    bench.app.send(new Uint8Array(MSS));
+    again.push(...bench.pump());
+    expect(Math.max(...again.map(({ payload }) => payload.length))).toBe(MSS);
+    // Two cuts were left; what is sent anew behind something lost has one of its own.
+    expect(sent.count).toBeLessThanOrEqual(RANGES_MAX + 1);
+    expect(again.at(-2)?.seq).toBe(1 + (RANGES_MAX + 1) * MSS);
+    for (let round = 0; round < 400 && bench.known.outstanding > 0; round++) {
+      bench.run(20);
+      bench.acks();
+    }
+    expect(sent.empty).toBe(true);
+    bench.end();
+  }, 60_000);
+
+  test('a loss probe at the limit of ranges is one segment', () => {
+    const { bench } = crumbs(1 << 20, true);
+    const probe = bench.run(220).filter(({ payload }) => payload.length > 0);
+    expect(bench.stack.stats.get('TcpExtTCPLossProbes')).toBe(1);
+    expect(probe.map(({ seq, payload }) => [seq, payload.length])).toEqual([[1 + MSS, MSS]]);
+    bench.end();
+  });
 
   test('the work of an acknowledgment grows with the logarithm of what is outstanding', () => {
     const worst = [1000, 4000, 16_000].map((ranges) => callsOf(ranges));

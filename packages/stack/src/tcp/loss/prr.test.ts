@@ -55,6 +55,7 @@ function loses(flight: Flight, lost: ReadonlySet<number>): { receiver: Receiver;
 }
 
 describe('RFC 9937 section 6', () => {
+  // R6675.3
   test('on entering recovery what is lost goes at once, whatever the window says', () => {
     const flight = under();
     expect([flight.tells(0, [[1, 2]]), flight.tells(0, [[1, 3]])].flat()).toEqual([20, 21]);
@@ -62,6 +63,7 @@ describe('RFC 9937 section 6', () => {
     expect(flight.tcb.recovery).toBe(RECOVERY_FAST);
   });
 
+  // R6937.1
   test('one loss, ssthresh half: for two segments that arrive one leaves, evenly', () => {
     const flight = under();
     const { sent } = loses(flight, new Set([0]));
@@ -73,6 +75,7 @@ describe('RFC 9937 section 6', () => {
     }
   });
 
+  // R6937.1
   test('it ends where ssthresh is, and so does the window behind it', () => {
     const flight = under();
     loses(flight, new Set([0]));

@@ -1,4 +1,4 @@
-// Proportional rate reduction: RFC 9937 section 6. How fast the window goes down while a loss is recovered: as much leaves as
+// Proportional rate reduction: RFC 9937 section 6 (R6937.1). How fast the window goes down while a loss is recovered: as much leaves as
 // arrives, times ssthresh over what was under way; and never below what a slow start from where it stands would send.
 
 import type { Tcb } from '../tcb.ts';
@@ -24,7 +24,8 @@ export function prrWindow(
   loss.prrDelivered += delivered;
   let most = 0;
   if (pipe > ssthresh) {
-    most = Math.ceil((loss.prrDelivered * ssthresh) / loss.recoverFs) - loss.prrOut;
+    // Up to whole segments, as Linux counts: half a segment would wait for another acknowledgment.
+    most = Math.ceil((loss.prrDelivered * ssthresh) / loss.recoverFs / mss) * mss - loss.prrOut;
   } else {
     most = Math.max(loss.prrDelivered - loss.prrOut, delivered);
     if (safe) most += mss;

@@ -23,6 +23,7 @@ function reordering(segments: number): Flight {
 }
 
 describe('RFC 8985 section 6: RACK', () => {
+  // R6675.3
   test('6.2 step 4: three segments beyond a hole, and what is missing goes at once', () => {
     const flight = under(6);
     expect(flight.tells(0, [[1, 2]])).toEqual([]);
@@ -39,6 +40,7 @@ describe('RFC 8985 section 6: RACK', () => {
     expect(flight.ssthresh).toBe(3);
   });
 
+  // R6675.2
   test('6.2 step 4: three segments count wherever they are', () => {
     const flight = under(8);
     expect(flight.tells(0, [[2, 3]])).toEqual([]);
@@ -59,12 +61,14 @@ describe('RFC 8985 section 6: RACK', () => {
     expect(flight.tcb.sent.lostOctets).toBe(3 * MSS);
   });
 
+  // R8985.3
   test('6.2 step 5: fewer, and it goes a round trip and a quarter of the least after it left', () => {
     const flight = under(3);
     expect(flight.tells(0, [[1, 3]])).toEqual([]);
     expect(flight.waits(200)[0]).toEqual({ n: 0, atMs: 25 });
   });
 
+  // R8985.3
   test('6.2 step 5: what was sent behind what arrived is not lost, however late it is', () => {
     const flight = under(3);
     flight.tells(0, [[1, 2]]);
@@ -92,6 +96,7 @@ describe('RFC 8985 section 6: RACK', () => {
     expect(flight.tells(0, [[1, before + 1]])[0]).toBe(0);
   });
 
+  // R8985.1
   test('6.2 step 2: the answer to what was sent first is none to what was sent again: RACK does not move by it', () => {
     const flight = under(10);
     flight.tells(0, [[1, 4]]);
@@ -102,6 +107,7 @@ describe('RFC 8985 section 6: RACK', () => {
     expect([flight.loss.rackUs, flight.loss.rackEnd]).toEqual([rackUs, rackEnd]);
   });
 
+  // R8985.2
   test('6.2 step 4: once reordering was seen three segments are no proof: it waits', () => {
     const flight = reordering(6);
     expect(flight.loss.reorderingSeen).toBe(true);
@@ -146,6 +152,7 @@ describe('RFC 8985 6.2 step 4: the reordering window', () => {
   /** The peer got segment 0 twice, and says so with `ack`. */
   const dsack = (flight: Flight, ack: number): void => void flight.tells(ack, [[0, 1]]);
 
+  // R8985.2
   test('a DSACK widens it by a quarter of the least round trip', () => {
     const flight = under(2);
     dsack(flight, 1);
@@ -159,6 +166,7 @@ describe('RFC 8985 6.2 step 4: the reordering window', () => {
     expect(patience(flight)).toBe(50);
   });
 
+  // R8985.2
   test('those of three round trips widen it to the smoothed round trip at most', () => {
     const flight = new Flight();
     for (let round = 0; round < 9; round++) {
@@ -179,6 +187,7 @@ describe('RFC 8985 6.2 step 4: the reordering window', () => {
 });
 
 describe('RFC 8985 section 7: the tail loss probe', () => {
+  // R8985.4
   test('7.2, 7.3: after two round trips (and the slack of Linux) the last segment goes again', () => {
     const flight = new Flight();
     flight.sends(5);
@@ -197,6 +206,7 @@ describe('RFC 8985 section 7: the tail loss probe', () => {
     expect(flight.waits(210)).toEqual([{ n: 3, atMs: 202 }]);
   });
 
+  // R8985.4
   test('7.2: a single segment may be waiting for a delayed ACK: 200 ms more', () => {
     const flight = new Flight();
     Object.assign(flight.tcb, { rttvarUs: 100_000, rtoMs: 500 });
@@ -205,6 +215,7 @@ describe('RFC 8985 section 7: the tail loss probe', () => {
     expect(flight.counter('TcpExtTCPTimeouts')).toBe(0);
   });
 
+  // R8985.4
   test('7.2: a timeout that would come before it is the time of the probe, which takes its place', () => {
     const flight = new Flight();
     flight.sends(1);
@@ -225,6 +236,7 @@ describe('RFC 8985 section 7: the tail loss probe', () => {
     expect(flight.waits(210).map(({ n }) => n)).toEqual([2]);
   });
 
+  // R8985.4
   test('7.3: there is one probe, and a timeout after it', () => {
     const flight = new Flight();
     flight.sends(5);
@@ -276,6 +288,7 @@ describe('RFC 8985 7.4.2: what the answer to a probe says', () => {
     flight.tells(flight.nxt);
   }
 
+  // R8985.5
   test('a probe that repaired the loss is congestion: the window goes down, once', () => {
     const flight = probed();
     const { cwnd } = flight;

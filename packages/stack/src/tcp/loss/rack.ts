@@ -6,7 +6,7 @@ import { RECOVERY_FAST, RECOVERY_LOSS, type Tcb, TIMER_LOSS } from '../tcb.ts';
 import { type Delivery, sentAfter } from './delivery.ts';
 import type { LossRecord } from './record.ts';
 
-/** RFC 5681 3.2; RFC 8985 6.2 step 4: so many segments beyond a hole, and it does not wait. */
+/** RFC 5681 3.2; RFC 8985 6.2 step 4: so many segments beyond a hole, and it does not wait. R6675.2. */
 const DUP_THRESHOLD = 3;
 /** RFC 8985 6.2 step 4: recoveries for which a widened window stays. */
 const PERSIST = 16;
@@ -22,7 +22,7 @@ export function noteMinRtt(loss: LossRecord, rttUs: number, nowMs: number): void
   loss.minRttAtMs = nowMs;
 }
 
-/** Steps 2 and 3: the range that left last among those that arrived, and whether they came in order. */
+/** Steps 2 and 3: the range that left last among those that arrived, and whether they came in order. R8985.1. */
 export function rackUpdate(loss: LossRecord, d: Delivery): void {
   if (d.reordered) {
     loss.reorderingSeen = true;
@@ -59,7 +59,7 @@ export function rackRecovered(loss: LossRecord): void {
   if (loss.reoWndPersist > 0 && --loss.reoWndPersist === 0) loss.reoWndSteps = 1;
 }
 
-/** RACK.reo_wnd, microseconds. */
+/** RACK.reo_wnd, microseconds. R8985.2. */
 function reorderingWindowUs(tcb: Tcb, loss: LossRecord): number {
   if (!loss.reorderingSeen) {
     if (tcb.recovery === RECOVERY_FAST || tcb.recovery === RECOVERY_LOSS) return 0;
@@ -69,7 +69,7 @@ function reorderingWindowUs(tcb: Tcb, loss: LossRecord): number {
 }
 
 /**
- * Step 5: marks what is lost; for the rest that may be, TIMER_LOSS asks again. Answers the octets marked. The work is
+ * Step 5 (R8985.3): marks what is lost; for the rest that may be, TIMER_LOSS asks again. Answers the octets marked. The work is
  * that of what it marks: it ends at the first range that left after the one that arrived.
  */
 export function rackDetect(c: Connections, tcb: Tcb, loss: LossRecord): number {

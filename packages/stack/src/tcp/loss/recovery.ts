@@ -40,6 +40,7 @@ export function recoveryStep(
     rackDsack(tcb, loss, d);
     if (loss.rackAdvanced || loss.reorderWait) d.lostOctets += rackDetect(c, tcb, loss);
   }
+  // RFC 6675 5.1 (R6675.4): after a timeout, too, none begins before RecoveryPoint is passed.
   if (tcb.recovery === RECOVERY_FAST || tcb.recovery === RECOVERY_LOSS) return;
   if (tcb.sackPermitted ? tcb.sent.lostOctets > 0 : isBeginOfRecovery(tcb))
     beginFast(c, tcb, loss, d, tcb.sackPermitted ? flightSize(tcb, d.ackedOctets) : tcb.dupFlight);
@@ -100,7 +101,7 @@ export function beginReduction(
 function ended(c: Connections, tcb: Tcb, loss: LossRecord, seg: Segment, d: Delivery): boolean {
   if (before(tcb.sndUna, tcb.recover)) return false;
   if (tcb.recovery === RECOVERY_LOSS && loss.frto && d.original && mayFrtoUndo(c, tcb, loss)) return true;
-  if (tcb.recovery !== RECOVERY_REDUCE && mayUndo(tcb, loss, seg)) {
+  if (tcb.recovery !== RECOVERY_REDUCE && mayUndo(tcb, loss, seg, d.ackedOctets > 0)) {
     undo(c, tcb, loss);
     rackRecovered(loss);
     endRecovery(tcb);
@@ -126,16 +127,16 @@ export function undoAfterwards(c: Connections, tcb: Tcb, loss: LossRecord): void
 }
 
 function stepFast(c: Connections, tcb: Tcb, loss: LossRecord, seg: Segment, d: Delivery): void {
-  if ((d.dsack || d.ackedOctets > 0) && mayUndo(tcb, loss, seg)) {
+  if ((d.dsack || d.ackedOctets > 0) && mayUndo(tcb, loss, seg, d.ackedOctets > 0)) {
     undo(c, tcb, loss);
     return;
   }
   if (!tcb.sackPermitted && d.ackedOctets > 0) partialAck(tcb, d.ackedOctets);
 }
 
-/** RFC 5682 3.1, in the form that looks at SACK, as Linux has it. */
+/** RFC 5682 3.1, in the form that looks at SACK, as Linux has it. R5682.1. */
 function stepLoss(c: Connections, tcb: Tcb, loss: LossRecord, seg: Segment, d: Delivery): void {
-  if (mayUndo(tcb, loss, seg)) {
+  if (mayUndo(tcb, loss, seg, d.ackedOctets > 0)) {
     undo(c, tcb, loss);
     return;
   }
@@ -182,7 +183,7 @@ export function beginLoss(c: Connections, tcb: Tcb, again: boolean): void {
     loss.tlpOut = false;
     loss.reorderWait = false;
   }
-  // RFC 2018 section 8: the first octet outstanding was SACKed, and never acknowledged: the peer has thrown it away.
+  // RFC 2018 section 8: the first octet outstanding was SACKed, and never acknowledged: the peer has thrown it away. R2018.5.
   if (sent.first?.sacked === true) {
     sent.unmarkSacked();
     c.context.stats.counters[C.TcpExtTCPSACKReneging]++;

@@ -16,14 +16,17 @@ function after(...samplesMs: readonly number[]): Estimate {
 }
 
 describe('MUST-18: RTO by RFC 6298', () => {
+  // R6298.1
   test('2.1: without a sample it is 1 second', () => {
     expect(after()).toEqual({ srttUs: 0, rttvarUs: 0, rtoMs: 1000 });
   });
 
+  // R6298.2
   test('2.2: the first sample R gives SRTT = R, RTTVAR = R/2, RTO = SRTT + 4 * RTTVAR', () => {
     expect(after(100)).toEqual({ srttUs: 100_000, rttvarUs: 50_000, rtoMs: 300 });
   });
 
+  // R6298.3
   test('2.3: RTTVAR moves by a quarter, reckoned with the old SRTT, then SRTT by an eighth', () => {
     // RTTVAR = 3/4 * 50 + 1/4 * |100 - 180| = 57.5; SRTT = 7/8 * 100 + 1/8 * 180 = 110; RTO = 110 + 230
     expect(after(100, 180)).toEqual({ srttUs: 110_000, rttvarUs: 57_500, rtoMs: 340 });
@@ -34,6 +37,7 @@ describe('MUST-18: RTO by RFC 6298', () => {
     expect(after(...new Array<number>(100).fill(500)).rtoMs).toBe(700);
   });
 
+  // R6298.5
   test('2.5: it has an upper limit of 120 s, by samples and by backing off', () => {
     expect(after(60_000).rtoMs).toBe(120_000);
   });
@@ -47,6 +51,7 @@ describe('MUST-18: RTO by RFC 6298', () => {
     expect(rtos).toEqual([600, 1200, 2400, 4800, 9600, 19_200, 38_400, 76_800, 120_000, 120_000]);
   });
 
+  // R6298.3
   property.prop([fc.array(fc.integer({ min: 1, max: 20_000_000 }), { minLength: 1, maxLength: 50 })])(
     'whole microseconds stay within 8 us of the exact estimate, and the variance within 8 us and its share of that',
     (samplesUs) => {

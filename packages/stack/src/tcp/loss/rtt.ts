@@ -3,14 +3,14 @@
 import type { Options } from '../../options.ts';
 import type { Tcb } from '../tcb.ts';
 
-/** Before any sample: RFC 6298 2.1. */
+/** Before any sample: RFC 6298 2.1. R6298.1. */
 export function initialRto(tcb: Tcb, options: Options): void {
   tcb.srttUs = 0;
   tcb.rttvarUs = 0;
   tcb.rtoMs = options.tcpRtoInitialMs;
 }
 
-/** Takes a sample (microseconds, at least 1) that Karn's rule lets through. RFC 6298 2.2 and 2.3. */
+/** Takes a sample (microseconds, at least 1) that Karn's rule lets through. RFC 6298 2.2 and 2.3. R6298.2, R6298.3. */
 export function takeRttSample(tcb: Tcb, rttUs: number, options: Options): void {
   const r = Math.max(1, rttUs);
   if (tcb.srttUs === 0) {

@@ -99,6 +99,7 @@ describe('RFC 2018 section 5: blocks mark what arrived', () => {
     expect(flight.tells(1, [[3, 6]])).toEqual([2]);
   });
 
+  // R6675.1
   test('the pipe is less by them: something new may go for each (RFC 6675 SetPipe)', () => {
     const flight = under();
     flight.sends(10);
@@ -188,6 +189,7 @@ describe('RFC 2018 section 8, RFC 6675 section 5.1: a timeout', () => {
     expect(new Set(again)).toEqual(new Set([0, 3, 4, 5, 6, 7]));
   });
 
+  // R2018.5
   test('reneging: what is SACKed and first in line was thrown away: all of it goes again', () => {
     const flight = under();
     // The peer acknowledges up to what it SACKed, and not beyond.

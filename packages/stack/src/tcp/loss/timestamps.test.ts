@@ -27,6 +27,7 @@ describe('TS.Recent (RFC 7323 4.3)', () => {
     expect(bench.run(40).map(({ ack, tsEcr }) => [ack, (tsEcr - FIRST) | 0])).toEqual([[21, 100]]);
   });
 
+  // R7323.6
   test('what arrives behind a hole does not move it; what fills the hole does', () => {
     const bench = tcpIn('ESTABLISHED', stamped);
     bench.segment({ seq: 11, tsVal: 200 }, octets(10));
@@ -87,12 +88,14 @@ describe('PAWS (RFC 7323 5.3)', () => {
     expect(bench.heard).toContain('error ECONNRESET');
   });
 
+  // R7323.5
   test('a RST without timestamps counts as well', () => {
     const bench = tcpIn('ESTABLISHED', stamped);
     bench.segment({ options: [], flags: TCP_RST | TCP_ACK });
     expect(bench.heard).toContain('error ECONNRESET');
   });
 
+  // R7323.4
   test('3.2: any other segment without timestamps is dropped, once they are agreed', () => {
     const bench = tcpIn('ESTABLISHED', stamped);
     expect(bench.segment({ options: [] }, octets(10))).toEqual([]);
@@ -118,6 +121,7 @@ describe('PAWS (RFC 7323 5.3)', () => {
 });
 
 describe('the round trip (RFC 7323 section 4)', () => {
+  // R7323.9
   test('TSval goes on by one a millisecond, and from an offset of its own for each peer', () => {
     const bench = tcpIn('ESTABLISHED', stamped);
     const stamp = (): number => {

@@ -4,10 +4,10 @@ import { before, diff } from '../../base/int.ts';
 import type { Segment } from '../segment.ts';
 import type { Tcb } from '../tcb.ts';
 
-/** RFC 7323 5.5: TS.Recent older than 24 days says nothing. Seconds. */
+/** RFC 7323 5.5: TS.Recent older than 24 days says nothing. Seconds. R7323.8. */
 const TS_RECENT_VALID_S = 24 * 86_400;
 
-/** TSval for a segment sent now: a clock of 1 ms (5.4), offset so that it tells nobody our uptime. */
+/** TSval for a segment sent now: a clock of 1 ms (5.4), offset so that it tells nobody our uptime. R7323.9. */
 export function tsVal(tcb: Tcb, nowMs: number): number {
   return (nowMs + tcb.tsOffset) | 0;
 }
@@ -18,7 +18,7 @@ export function failsPaws(tcb: Tcb, seg: Segment, uptimeS: number): boolean {
   return before(seg.options.tsVal, tcb.tsRecent) && uptimeS - tcb.tsRecentS < TS_RECENT_VALID_S;
 }
 
-/** 4.3: TS.Recent follows an acceptable segment that starts at or before the last octet acknowledged. */
+/** 4.3: TS.Recent follows an acceptable segment that starts at or before the last octet acknowledged. R7323.6. */
 export function updateTsRecent(tcb: Tcb, seg: Segment, uptimeS: number): void {
   if (!tcb.timestamps || !seg.options.timestamps) return;
   if (diff(seg.seq, tcb.lastAckSent) > 0) return;

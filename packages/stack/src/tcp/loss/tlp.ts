@@ -12,7 +12,7 @@ import { type LossRecord, TLP_WANTED } from './record.ts';
 /** A peer may delay the acknowledgment of a single segment: Linux TCP_RTO_MIN, RFC 8985 7.2 WCDelAckT. */
 const DELAYED_ACK_WORST_MS = 200;
 
-/** 7.2: after something new was sent, or SND.UNA moved, the wait begins anew. */
+/** 7.2: after something new was sent, or SND.UNA moved, the wait begins anew. R8985.4. */
 export function tlpSchedule(c: Connections, tcb: Tcb, loss: LossRecord): void {
   if (loss.reorderWait) return;
   const { sent } = tcb;
@@ -58,7 +58,7 @@ export function tlpRefuted(tcb: Tcb, loss: LossRecord): void {
 }
 
 /**
- * 7.4.2: what the answer to a probe says. True: the probe itself repaired a loss, of which nothing else tells, and the
+ * 7.4.2 (R8985.5): what the answer to a probe says. True: the probe itself repaired a loss, of which nothing else tells, and the
  * controller is to hear of it.
  */
 export function tlpAnswered(c: Connections, tcb: Tcb, loss: LossRecord, d: Delivery): boolean {

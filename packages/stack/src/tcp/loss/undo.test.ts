@@ -55,6 +55,26 @@ describe('RFC 4015 (Eifel): the echoed timestamp is older than the retransmissio
     expect(flight.ssthresh).toBe(5);
   });
 
+  test('what does not move SND.UNA echoes what came before the hole: it proves nothing (RFC 7323 4.3)', () => {
+    const fast = under({ timestamps: true });
+    const before = fast.bench.peer.tsRecent;
+    fast.tells(0, [[1, 4]], { tsEcr: before });
+    fast.waits(10);
+    fast.tells(
+      0,
+      [
+        [-3, -2],
+        [1, 5],
+      ],
+      { tsEcr: before },
+    );
+    expect([fast.tcb.recovery, fast.ssthresh]).toEqual([RECOVERY_FAST, 5]);
+    const late = timedOut({ timestamps: true, ...NO_FRTO });
+    late.waits(10);
+    late.tells(0, [[5, 6]], { tsEcr: (late.bench.peer.tsRecent - late.tcb.rtoMs / 2) | 0 });
+    expect([late.tcb.recovery, late.ssthresh]).toEqual([RECOVERY_LOSS, 5]);
+  });
+
   test('of a timeout, without F-RTO: the rest of the window is not sent again', () => {
     const flight = timedOut({ timestamps: true, ...NO_FRTO });
     const original = (flight.bench.peer.tsRecent - flight.tcb.rtoMs / 2) | 0;
@@ -159,6 +179,7 @@ describe('RFC 5682 (F-RTO): was the timeout spurious?', () => {
         expect(flight.tcb.recovery).toBe(RECOVERY_LOSS);
       });
 
+      // R5682.1
       test('3b: the second does, too: it was spurious, the window is as it was, nothing is sent again', () => {
         const flight = timedOut({ sack });
         flight.tells(1);
@@ -169,6 +190,7 @@ describe('RFC 5682 (F-RTO): was the timeout spurious?', () => {
         expect(flight.waits(50)).toEqual([]);
       });
 
+      // R5682.1
       test('3a: a duplicate comes instead: it was genuine, and the rest goes again', () => {
         const flight = timedOut({ sack });
         flight.tells(1);

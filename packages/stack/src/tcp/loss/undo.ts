@@ -37,15 +37,19 @@ export function undoDsack(tcb: Tcb, loss: LossRecord, seq: number, end: number):
   loss.undoOctets = Math.max(0, loss.undoOctets - ((end - seq) | 0));
 }
 
-/** The acknowledgment answers what was sent before the first retransmission. */
-function originalArrived(tcb: Tcb, loss: LossRecord, seg: Segment): boolean {
+/**
+ * The acknowledgment answers what was sent before the first retransmission. Only one that moves SND.UNA (`advanced`) does: any other
+ * echoes what came last before the hole (RFC 7323 4.3).
+ */
+function originalArrived(tcb: Tcb, loss: LossRecord, seg: Segment, advanced: boolean): boolean {
+  if (!advanced) return false;
   if (!loss.resentStamped || !tcb.timestamps || !seg.options.timestamps || seg.options.tsEcr === 0)
     return false;
   return before(seg.options.tsEcr, loss.resentStamp);
 }
 
-export function mayUndo(tcb: Tcb, loss: LossRecord, seg: Segment): boolean {
-  return loss.undo && (loss.undoOctets === 0 || originalArrived(tcb, loss, seg));
+export function mayUndo(tcb: Tcb, loss: LossRecord, seg: Segment, advanced: boolean): boolean {
+  return loss.undo && (loss.undoOctets === 0 || originalArrived(tcb, loss, seg, advanced));
 }
 
 /** Everything is as it was before the reduction. */
@@ -57,5 +61,7 @@ export function undo(c: Connections, tcb: Tcb, loss: LossRecord): void {
   tcb.recovery = RECOVERY_NONE;
   tcb.sent.unmarkLost();
   tcb.controller?.undone(c.context.nowUs);
+  // At once: the acknowledgment that brings a DSACK need not deliver anything.
+  if (tcb.controller !== undefined) tcb.cwnd = tcb.controller.cwnd;
   c.context.stats.counters[C.TcpExtTCPFullUndo]++;
 }

@@ -39,7 +39,7 @@ export function noteResent(c: Connections, tcb: Tcb, place: number): void {
   if (place === 0) c.arm(tcb, TIMER_RETRANSMIT, add(nowMs, tcb.rtoMs));
 }
 
-/** RFC 6298 5.1: the timer runs while something is outstanding. */
+/** RFC 6298 5.1: the timer runs while something is outstanding. R6298.7. */
 function noteSending(c: Connections, tcb: Tcb): void {
   const { nowMs } = c.context;
   tcb.lastSentMs = nowMs;

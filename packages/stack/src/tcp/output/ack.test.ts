@@ -57,6 +57,7 @@ test('MAY-13: one ACK a segment out of order: to a peer without SACK, each a dup
   expect(new Set(sent.map(({ window }) => window)).size).toBe(1);
 });
 
+// R5681.4
 test('RFC 5681 4.2, MUST-58: what fills a gap, or part of it, is acknowledged at once, with the window as it is now', () => {
   const bench = tcpIn('ESTABLISHED', slow);
   const at = (n: number): number[] =>

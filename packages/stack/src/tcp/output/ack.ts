@@ -1,4 +1,4 @@
-// When an acknowledgment is due: RFC 9293 3.8.6.3, RFC 5681 4.2. MUST-58, MUST-59: decided once, after the whole batch.
+// When an acknowledgment is due: RFC 9293 3.8.6.3, RFC 5681 4.2. MUST-58, MUST-59: decided once, after the whole batch. R5681.4.
 
 import { add, diff } from '../../base/int.ts';
 import type { Connections } from '../connections.ts';

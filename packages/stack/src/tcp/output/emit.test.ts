@@ -84,6 +84,7 @@ describe('PSH', () => {
 });
 
 describe('the IP header', () => {
+  // R1122.9, R1122.11
   test('MUST-48, MUST-49: DiffServ field and TTL are those of the connection, from its SYN on', () => {
     const bench = tcpIn('CLOSED');
     const socket = bench.stack.tcpSocket({});
@@ -116,6 +117,7 @@ describe('the IP header', () => {
     expect(send(bench, 1)[0].ttl).toBe(7);
   });
 
+  // R1122.9
   test('SHLD-21, SHLD-22: the DiffServ field changes with the next segment, and reaches IP as it was given', () => {
     const bench = tcpIn('ESTABLISHED');
     const tos = [0, 0xb8, 0xfc].map((value) => {
@@ -200,6 +202,7 @@ describe('SACK blocks are sent (RFC 2018 section 4)', () => {
     return sent.at(-1)?.sack.map(([left, right]) => [(left - iss) | 0, (right - iss) | 0]) ?? [];
   }
 
+  // R2018.2
   test('the first block holds what arrived last, the others follow by how lately they were told', () => {
     const bench = tcpIn('ESTABLISHED', { sack: true });
     expect(blocks(bench, 10)).toEqual([[10, 11]]);
@@ -216,6 +219,7 @@ describe('SACK blocks are sent (RFC 2018 section 4)', () => {
     ]);
   });
 
+  // R2018.3
   test('there are four at most, and three beside timestamps', () => {
     const places = [10, 20, 30, 40, 50, 60];
     expect(blocks(tcpIn('ESTABLISHED', { sack: true }), ...places).map(([left]) => left)).toEqual([
@@ -229,6 +233,7 @@ describe('SACK blocks are sent (RFC 2018 section 4)', () => {
     expect(blocks(tcpIn('ESTABLISHED'), 10, 20)).toEqual([]);
   });
 
+  // R2018.4
   test('none is sent of what is acknowledged: the gap is filled', () => {
     const bench = tcpIn('ESTABLISHED', { sack: true });
     expect(blocks(bench, 2, 5, 1)).toEqual([[5, 6]]);

@@ -42,7 +42,10 @@ export class Emitter {
     this.ip = ip;
   }
 
-  /** The SYN of `tcb`, or its SYN,ACK: with MSS, always, and nothing else has it (MUST-14, MUST-65, SHLD-5, MAY-3). TAKEN or FULL. */
+  /**
+   * The SYN of `tcb`, or its SYN,ACK: with MSS, always, and nothing else has it (MUST-14, MUST-65, SHLD-5, MAY-3). TAKEN or
+   * FULL. R2018.1, R7323.10.
+   */
   syn(tcb: Tcb): number {
     const { options, nowMs } = this.c.context;
     const packet = this.c.context.pool.allocate(0, HEADROOM);
@@ -114,7 +117,7 @@ export class Emitter {
     return outcome;
   }
 
-  /** <SEQ=SND.NXT><ACK=ack><CTL=ACK> with what was received out of order (RFC 2018 section 4). TAKEN or FULL. */
+  /** <SEQ=SND.NXT><ACK=ack><CTL=ACK> with what was received out of order (RFC 2018 section 4). TAKEN or FULL. R2018.2. */
   ack(tcb: Tcb, ack: number): number {
     const packet = this.c.context.pool.allocate(0, HEADROOM);
     if (packet === undefined) return FULL;
@@ -186,7 +189,7 @@ export class Emitter {
     return this.send(tcb, packet, header, seq, ack, flags, window, urgent, tos);
   }
 
-  /** As many as there are, as fit behind the other options, and as leave the segment no larger than it may be. */
+  /** As many as there are, as fit behind the other options, and as leave the segment no larger than it may be. R2018.3. */
   private sackBlocks(tcb: Tcb, packet: Packet): number {
     if (!tcb.sackPermitted || packet.gsoSize > 0) return 0;
     const blocks = (tcb.dsackOwed ? 1 : 0) + (tcb.reassembly === undefined ? 0 : tcb.reassembly.count);

@@ -23,7 +23,7 @@ export class Resender {
     this.turn = turn;
   }
 
-  /** What was lost goes again before anything new, as the congestion window lets it (RFC 5681 3.2, RFC 6298 5.4). */
+  /** What was lost goes again before anything new, as the congestion window lets it (RFC 5681 3.2, RFC 6298 5.4). R6675.3. */
   lost(tcb: Tcb): number {
     const { sent, loss } = tcb;
     // What F-RTO sent decides first.
@@ -73,8 +73,9 @@ export class Resender {
     if (usable <= 0 && !first) return false;
     const largest = burstOctets(this.c, tcb, largestText(tcb));
     const most = Math.min(largest, Math.max(mss, room - (room % mss)), Math.max(mss, usable));
-    if (range.length > most + (this.endsWithFin(tcb, range) ? 1 : 0)) sent.cut(place, add(range.seq, most));
-    return true;
+    if (range.length <= most + (this.endsWithFin(tcb, range) ? 1 : 0)) return true;
+    // At the limit of ranges it waits until some are acknowledged.
+    return sent.cut(place, add(range.seq, most));
   }
 
   /** The last segment that was sent leaves once more. */
@@ -82,8 +83,12 @@ export class Resender {
     const { sent, mss } = tcb;
     const last = sent.at(sent.count - 1);
     const most = mss + (this.endsWithFin(tcb, last) ? 1 : 0);
-    if (last.length > most) sent.cut(sent.count - 1, add(last.end, -most));
-    return this.sendAgain(tcb, sent.count - 1);
+    if (last.length <= most || sent.cut(sent.count - 1, add(last.end, -most)))
+      return this.sendAgain(tcb, sent.count - 1);
+    // At the limit of ranges only the first can be cut, and probes as well.
+    const first = sent.at(0);
+    if (first.length > mss) sent.cut(0, add(first.seq, mss));
+    return this.sendAgain(tcb, 0);
   }
 
   private endsWithFin(tcb: Tcb, range: SentRange): boolean {

@@ -60,6 +60,7 @@ test('a FIN is acknowledged at once', () => {
   expect(bench.run(1000)).toEqual([]);
 });
 
+// R5681.4
 test('out of order, and where a gap is filled, the acknowledgment goes at once (RFC 5681 4.2)', () => {
   const bench = talking();
   expect(bench.say({ seq: 11 }, octets(10))).toEqual(['<SEQ=101><ACK=1><CTL=ACK>']);

@@ -21,6 +21,7 @@ function timeouts(rtoMs: number, n: number): number[] {
 
 const times = (sent: readonly Sent[]): number[] => sent.map(({ atMs }) => atMs);
 
+// R6298.7, R6298.10
 test('5.1, 5.4: what is not acknowledged within the RTO is sent again, the earliest segment first and alone', () => {
   const bench = tcpIn('ESTABLISHED');
   bench.app.send(octets(2 * 1460));
@@ -33,12 +34,14 @@ test('5.1, 5.4: what is not acknowledged within the RTO is sent again, the earli
   expect(times(sent)).toEqual([RTO_MS]);
 });
 
+// R6298.8
 test('5.2: when all is acknowledged the timer is off', () => {
   const bench = tcpIn('ESTABLISHED', { outstanding: 100 });
   bench.acks();
   expect(bench.run(HOUR_MS)).toEqual([]);
 });
 
+// R6298.9
 test('5.3: an acknowledgment of something new starts the timer again', () => {
   const bench = tcpIn('ESTABLISHED', { outstanding: 100 });
   bench.run(150);
@@ -58,6 +61,7 @@ test('an acknowledgment of nothing new leaves the timer as it runs', () => {
   expect(times(bench.run(RTO_MS))).toEqual([RTO_MS - 100]);
 });
 
+// R6298.10
 test('5.5: the timeout doubles up to 120 s; R2: after 15 retransmissions in vain the application hears ETIMEDOUT (MUST-20, SHLD-11)', () => {
   const bench = tcpIn('ESTABLISHED', { outstanding: 100 });
   const sent = bench.run(HOUR_MS);
@@ -93,6 +97,7 @@ test('R1: at the third retransmission the application hears of trouble, and the 
   expect(bench.state()).toBe('ESTABLISHED');
 });
 
+// R6298.6
 test('MUST-18, Karn: the acknowledgment of what was sent twice is no sample, and the backed-off timeout stays', () => {
   const bench = tcpIn('ESTABLISHED', { outstanding: 100 });
   bench.run(RTO_MS);
@@ -170,6 +175,7 @@ test('the SYN,ACK of a simultaneous open that nobody answers ends in ETIMEDOUT',
   expect(bench.tcb()).toBe(undefined);
 });
 
+// R6298.11
 test.each(['active', 'passive'] as const)(
   '5.7: after a lost SYN (%s) the timeout of the first text is 3 s, for nothing was measured',
   (open) => {

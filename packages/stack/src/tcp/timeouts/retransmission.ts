@@ -22,7 +22,7 @@ export function retransmissionFires(c: Connections, tcb: Tcb): void {
   if (givesUp(c, tcb)) return;
   const again = tcb.retries > 0;
   tcb.retries++;
-  // RFC 6298 5.5 and 5.6
+  // RFC 6298 5.5 and 5.6 (R6298.10)
   backOff(tcb, options);
   if (tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED) tcb.synsLost++;
   beginLoss(c, tcb, again);

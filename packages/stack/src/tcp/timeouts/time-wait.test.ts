@@ -71,6 +71,7 @@ test('MAY-2: a SYN beyond the last number opens a new connection, whose ISS lies
   expect(bench.state()).toBe('ESTABLISHED');
 });
 
+// R6191.1
 test.each([
   ['newer', 1, -1000, true],
   ['newer', 1, 1000, true],
@@ -120,6 +121,7 @@ test('RFC 6191: timestamps that this stack would not use decide nothing', () => 
   expect(bench.state()).toBe('TIME-WAIT');
 });
 
+// R1337.1
 test('RFC 1337: where it is asked for, no RST ends it, and it lasts its time', () => {
   const bench = tcpIn('TIME-WAIT', { options: { tcpRfc1337: true } });
   bench.run(WAIT_MS / 2);
