@@ -11,6 +11,10 @@ const documents = ['README.md', 'ARCHITECTURE.md', 'STYLE.md', 'CONTRIBUTING.md'
     .filter((file) => file.endsWith('.md'))
     .map((file) => join('docs', file)),
 );
+/** READMEs of folders: their links are followed, their commands are for those who install a package. */
+const folders = readdirSync(join(root, 'packages'))
+  .map((name) => join('packages', name, 'README.md'))
+  .concat('packages/stack/src/tcp/README.md');
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
 /** The lines of all fenced blocks of a language. */
@@ -35,6 +39,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<void>>> = {
   'npm test': byCi,
   'npm run check': byCi,
   'npx --no-install tun-echo --doctor': () => succeeds('npx', '--no-install', 'tun-echo', '--doctor'),
+  'npx --no-install tun-packetdrill test/packetdrill/close/passive-close.pkt': () =>
+    succeeds('npx', '--no-install', 'tun-packetdrill', 'test/packetdrill/close/passive-close.pkt'),
   'npx --no-install tun-ping -c 3': () => succeeds('npx', '--no-install', 'tun-ping', '-c', '3'),
   'npx --no-install tun-ping --tap tap0 -c 3': () =>
     succeeds('npx', '--no-install', 'tun-ping', '--tap', 'tap0', '-c', '3'),
@@ -84,7 +90,7 @@ async function succeeds(...words: string[]): Promise<void> {
 }
 
 describe('the documents', () => {
-  test.each(documents)('%s links to files that exist', (file) => {
+  test.each(documents.concat(folders))('%s links to files that exist', (file) => {
     const links = [...read(file).matchAll(/\]\(([^)#:]+)\)/g)].map((match) => match[1]);
     for (const link of links) expect(existsSync(join(root, dirname(file), link)), link).toBe(true);
   });
@@ -98,6 +104,15 @@ describe('the documents', () => {
       const there = existsSync(join(root, name)) || existsSync(join(root, 'packages/stack/src', name));
       expect(there, name).toBe(true);
     }
+  });
+
+  test('the table of TCP has every file of its folder', () => {
+    const folder = 'packages/stack/src/tcp';
+    const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter(
+      (file) => file.endsWith('.ts') && !/testing\/|\.test\.ts$/.test(file),
+    );
+    const table = read(join(folder, 'README.md'));
+    expect(files.filter((file) => !table.includes(`](${file})`))).toEqual([]);
   });
 
   test('the examples of the README are the files beside it', () => {

@@ -3,13 +3,7 @@
 import { CAST_HOST, type Packet } from '../contract/packet.ts';
 import { formatIp4 } from '../wire/address.ts';
 import { icmpSequence } from '../wire/icmpv4.ts';
-import {
-  IPV4_MIN_HEADER,
-  ipv4Destination,
-  ipv4HeaderLength,
-  ipv4Source,
-  ipv4Ttl,
-} from '../wire/ipv4.ts';
+import { IPV4_MIN_HEADER, ipv4Destination, ipv4HeaderLength, ipv4Source, ipv4Ttl } from '../wire/ipv4.ts';
 import { udpSourcePort } from '../wire/udp.ts';
 
 /**

@@ -1,10 +1,10 @@
 // The connection under a TCP socket: what it knows of it and what may be set, RFC 9293 3.9.1.6 to 3.9.1.9.
 
 import { EBADF, ENOTCONN, EPIPE } from '../contract/errno.ts';
-import { CONTROLLERS } from '../tcp/congestion/registry.ts';
-import { urgentRemaining } from '../tcp/calls/receive.ts';
 import { type TcpInfo, tcpInfo } from '../tcp/calls/info.ts';
+import { urgentRemaining } from '../tcp/calls/receive.ts';
 import { status, type TcpStatus } from '../tcp/calls/status.ts';
+import { CONTROLLERS } from '../tcp/congestion/registry.ts';
 import type { TcpEngine } from '../tcp/engine.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
 import { updateMss } from '../tcp/synchronize.ts';
@@ -108,8 +108,10 @@ export abstract class TcpConnection {
   }
 
   /**
-   * The congestion controller, 'cubic', 'reno' or 'bbr' (Linux TCP_CONGESTION). A connection that has sent text already starts
-   * again from the initial window.
+   * The congestion controller, one of CONTROLLERS (Linux TCP_CONGESTION; RFC 9293 MAY-18). A connection that has sent text already
+   * starts again from the initial window. Throws ERR_INVALID_ARG_VALUE, ENOTCONN before `connect`.
+   *
+   * @example socket.congestion = 'bbr';
    */
   set congestion(name: string) {
     const tcb = this.connection('setsockopt');

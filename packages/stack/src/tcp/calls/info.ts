@@ -52,62 +52,89 @@ const SSTHRESH_INFINITE = 0x7fff_ffff;
 /** tcp_reordering: we count no degree of reordering, RACK looks at time. */
 const REORDERING = 3;
 
-/** A snapshot. Times of round trips and timeouts in microseconds, ages in milliseconds, windows in segments where Linux has segments. */
+/**
+ * A snapshot: plain numbers, made anew by each call. Source: struct tcp_info of Linux's include/uapi/linux/tcp.h; RFC 9293 3.9.1.6 asks
+ * for a STATUS and leaves its form open. What is there for its name only is 0: `fackets`; 3: `reordering`.
+ */
 export interface TcpInfo {
+  /** Linux's number: 1 ESTABLISHED, 2 SYN-SENT, 3 SYN-RECEIVED, 4 FIN-WAIT-1 ... 11 CLOSING. */
   readonly state: number;
   /** TCP_CA_*: 0 Open, 1 Disorder, 2 CWR, 3 Recovery, 4 Loss. */
   readonly caState: number;
+  /** In a row without an answer: timeouts, probes of a shut window, doublings of either timer. */
   readonly retransmits: number;
   readonly probes: number;
   readonly backoff: number;
-  /** TCPI_OPT_*: 1 timestamps, 2 SACK, 4 window scale, 8 ECN, 16 a mark was seen. */
+  /** TCPI_OPT_*: 1 timestamps, 2 SACK, 4 window scale, 8 ECN, 16 a mark arrived and is echoed. */
   readonly options: number;
+  /** Shifts, 0 .. 14. */
   readonly sndWscale: number;
   readonly rcvWscale: number;
+  /** 1: `deliveryRate` was limited by the application. */
   readonly deliveryRateAppLimited: number;
+  /** Microseconds. */
   readonly rto: number;
   readonly ato: number;
+  /** Octets of text. */
   readonly sndMss: number;
   readonly rcvMss: number;
+  /** Segments: under way or lost, SACKed, lost, sent again and not known to have arrived. */
   readonly unacked: number;
   readonly sacked: number;
   readonly lost: number;
   readonly retrans: number;
   readonly fackets: number;
+  /** Milliseconds ago. */
   readonly lastDataSent: number;
   readonly lastDataRecv: number;
   readonly lastAckRecv: number;
+  /** Octets. */
   readonly pmtu: number;
   readonly rcvSsthresh: number;
+  /** Microseconds; 0: not measured yet. */
   readonly rtt: number;
   readonly rttvar: number;
+  /** Segments; 2^31 - 1: no threshold was found yet. */
   readonly sndSsthresh: number;
   readonly sndCwnd: number;
+  /** Octets: the MSS that we take. */
   readonly advmss: number;
   readonly reordering: number;
+  /** Octets. */
   readonly rcvSpace: number;
+  /** Segments. */
   readonly totalRetrans: number;
   /** Octets a second; Linux's ~0 where nothing limits is 0 here. */
   readonly pacingRate: number;
+  /** Octets, segments: since the connection began. */
   readonly bytesAcked: number;
   readonly bytesReceived: number;
   readonly segsOut: number;
   readonly segsIn: number;
+  /** Octets given and not sent yet. */
   readonly notsentBytes: number;
+  /** Microseconds, of the last five minutes; 0: not measured yet. */
   readonly minRtt: number;
   readonly dataSegsIn: number;
   readonly dataSegsOut: number;
+  /** Octets a second, as last measured; 0: not yet. */
   readonly deliveryRate: number;
+  /** Segments delivered; and acknowledgments that echoed a mark (RFC 3168). */
   readonly delivered: number;
   readonly deliveredCe: number;
+  /** Octets of text, repetitions included; repetitions alone. */
   readonly bytesSent: number;
   readonly bytesRetrans: number;
+  /** DSACKs that arrived (RFC 2883), and how often reordering was seen. */
   readonly dsackDups: number;
   readonly reordSeen: number;
+  /** Segments that came out of order. */
   readonly rcvOoopack: number;
+  /** Octets: the window of the peer. */
   readonly sndWnd: number;
 }
 
+/** See TcpInfo. */
 export function tcpInfo(tcb: Tcb, context: Context): TcpInfo {
   return { ...ofConnection(tcb, context), ...ofRecovery(tcb, context), ...ofTraffic(tcb) };
 }
@@ -162,7 +189,8 @@ function ofRecovery(tcb: Tcb, { options }: Context) {
     reordering: REORDERING,
     pacingRate: Math.round(controller?.pacingRate ?? 0),
     deliveryRateAppLimited: loss?.rateAppLimited === true ? 1 : 0,
-    deliveryRate: loss === undefined || loss.rateUs === 0 ? 0 : Math.round((loss.rateOctets * 1e6) / loss.rateUs),
+    deliveryRate:
+      loss === undefined || loss.rateUs === 0 ? 0 : Math.round((loss.rateOctets * 1e6) / loss.rateUs),
     dsackDups: loss?.dsacks ?? 0,
     reordSeen: loss?.reorderings ?? 0,
   };

@@ -6,7 +6,12 @@ import type { Controller, ControllerFactory } from './controller.ts';
 import { Cubic } from './cubic.ts';
 import { NewReno } from './new-reno.ts';
 
-/** All names, the default first. */
+/**
+ * All names, the default first: RFC 9438, RFC 5681 with 6582, BBR version 1 (no RFC). For `options.tcpCongestion` and
+ * `socket.congestion`; any other name is refused there with ERR_INVALID_ARG_VALUE.
+ *
+ * @example for (const tcpCongestion of CONTROLLERS) measure(new Stack({ clock, entropy, options: { tcpCongestion } }));
+ */
 export const CONTROLLERS: readonly string[] = ['cubic', 'reno', 'bbr'];
 
 /**

@@ -35,6 +35,6 @@ test('once all of it is acknowledged a loss is a loss again', () => {
   flight.restart();
   flight.sends(10);
   flight.waits(100);
-  console.log(flight.una, flight.nxt, flight.cwnd, flight.loss.reorderingSeen, flight.loss.rackRttUs, flight.loss.minRttUs, flight.tells(0, [[1, 9]]), flight.tcb.sent.sackedSegments, flight.tcb.sent.lostOctets);
+  flight.tells(0, [[1, flight.nxt]]);
   expect(flight.tcb.recovery).toBe(RECOVERY_FAST);
 });

@@ -136,6 +136,16 @@ describe('RFC 8985 section 6: RACK', () => {
   });
 });
 
+test('a timeout takes for lost what has been away for longer than a round trip, no more (Linux tcp_rack_skb_timeout)', () => {
+  const flight = new Flight({ options: { tcpTailLossProbe: false } });
+  flight.sends(5);
+  const { rtoMs } = flight.tcb;
+  flight.waits(rtoMs - 20);
+  expect(flight.sends(2)).toEqual([5, 6]);
+  expect(flight.waits(25)).toEqual([{ n: 0, atMs: 20 }]);
+  expect(flight.tcb.sent.lostOctets).toBe(4 * MSS);
+});
+
 describe('RFC 8985 6.2 step 4: the reordering window', () => {
   /** Segment 0 of 2 is lost: milliseconds until it goes again; then all is acknowledged. */
   function patience(flight: Flight): number {
@@ -308,6 +318,19 @@ describe('RFC 8985 7.4.2: what the answer to a probe says', () => {
     goesOn(flight);
     expect(flight.counter('TcpExtTCPLossProbeRecovery')).toBe(0);
     expect(flight.ssthresh).toBeGreaterThan(1000);
+  });
+
+  test('so it does when the DSACK comes while something new is under way, or with its acknowledgment', () => {
+    for (const ack of [5, 7]) {
+      const flight = probed();
+      flight.sends(2);
+      flight.waits(50);
+      flight.tells(ack, [[4, 5]]);
+      flight.waits(50);
+      flight.tells(7);
+      goesOn(flight);
+      expect(flight.counter('TcpExtTCPLossProbeRecovery')).toBe(0);
+    }
   });
 
   test('so it does when the acknowledgment of the original comes again for the probe, without SACK', () => {

@@ -161,6 +161,17 @@ describe('RFC 3708: DSACKs of all that was sent again', () => {
     expect(flight.ssthresh).toBe(5);
   });
 
+  test('of what is SACKed, and was never sent again: the network has made the copy', () => {
+    const flight = under();
+    flight.tells(0, [[1, 4]]);
+    flight.tells(0, [
+      [1, 2],
+      [1, 5],
+    ]);
+    expect(flight.counter('TcpExtTCPDSACKRecv')).toBe(1);
+    expect([flight.tcb.recovery, flight.ssthresh]).toEqual([RECOVERY_FAST, 5]);
+  });
+
   test('of what was never sent again it says nothing', () => {
     const flight = under();
     flight.tells(0, [[1, 4]]);

@@ -120,6 +120,8 @@ export class TcpOutput {
     while (sent < owed.length && this.owedAck(tcb, owed[sent]) === TAKEN) sent++;
     const all = sent === owed.length;
     if (sent > 0 && owed[sent - 1] === tcb.rcvNxt) ackSent(this.c, tcb);
+    // Never back to a place before one that was told: the stride of what is in order goes on from there.
+    else if (sent > 0 && after(owed[sent - 1], tcb.lastAckSent)) tcb.lastAckSent = owed[sent - 1];
     tcb.acksOwed = all ? undefined : owed.slice(sent);
     return all ? DONE : blocked(this.c, tcb);
   }
