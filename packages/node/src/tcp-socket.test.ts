@@ -615,3 +615,18 @@ describe('an exception in a handler', () => {
     expect(errors.splice(0)).toHaveLength(1);
   });
 });
+
+test('the connection in the core tells what net has no name for, and takes another congestion controller', async () => {
+  await serve((socket) => socket.resume());
+  const socket = connect();
+  expect(new TcpSocket(host, here).connection).toBe(undefined);
+  await once(socket, 'connect');
+  const { connection } = socket;
+  if (connection === undefined) throw new Error('it is connected');
+  connection.congestion = 'bbr';
+  socket.end(randomBytes(MIB));
+  await once(socket, 'finish');
+  expect([connection.congestion, connection.tcpInfo().caState]).toEqual(['bbr', 0]);
+  expect(connection.tcpInfo().bytesSent).toBeGreaterThan(MIB / 2);
+  await once(socket, 'close');
+});

@@ -120,6 +120,11 @@ export class TcpSocket extends Duplex {
     };
   }
 
+  /** The connection in the core, with what node:net has no name for: `tcpInfo()`, `congestion`, `tos`. Before `connect`: undefined. */
+  get connection(): CoreSocket | undefined {
+    return this.core;
+  }
+
   /**
    * Opens a connection: `connect(port, host?, callback?)` or `connect(options, callback?)`. `connect` and `ready` follow,
    * or `error`. Throws EISCONN, and ERR_INVALID_ARG_VALUE for what is no port.

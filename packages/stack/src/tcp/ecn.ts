@@ -49,6 +49,7 @@ export function ecnArrives(c: Connections, tcb: Tcb, seg: Segment): void {
     c.markDirty(tcb);
   }
   tcb.ecnEcho = true;
+  tcb.ecnSeen = true;
 }
 
 /** 6.1.2: the peer echoes a mark. R3168.2. */

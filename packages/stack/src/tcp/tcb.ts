@@ -151,6 +151,8 @@ export class Tcb implements Sender {
   ecn = false;
   /** A mark arrived: ECE until the peer says CWR. */
   ecnEcho = false;
+  /** A mark arrived at some time. */
+  ecnSeen = false;
   /** We heard an echo, and went down: CWR with the next new text. */
   ecnReduced = false;
   tsRecent = 0;

@@ -147,7 +147,7 @@ function ofConnection(tcb: Tcb, { nowMs }: Context) {
       (tcb.sackPermitted ? OPT_SACK : 0) |
       (tcb.windowScaling ? OPT_WSCALE : 0) |
       (tcb.ecn ? OPT_ECN : 0) |
-      (tcb.ecnEcho ? OPT_ECN_SEEN : 0),
+      (tcb.ecnSeen ? OPT_ECN_SEEN : 0),
     sndWscale: tcb.sndScale,
     rcvWscale: tcb.rcvScale,
     sndMss: tcb.mss,
