@@ -19,6 +19,8 @@ const UNREACHABLE: Partial<Record<ReasonName, string>> = {
   IGMP_UNKNOWN_TYPE: 'the same',
   UDP_GSO: 'only a device with offloads marks a packet as a super-datagram: see udp/arrives.test.ts',
   TCP_REJECTED: 'an application that decides itself says so',
+  TCP_RST_TIME_WAIT: 'an option that is off: see tcp/timeouts/time-wait.test.ts',
+  TCP_SYN_FULL: 'where cookies are off, or a listener defers: see tcp/arrives/cookie.test.ts',
   LINK_BAD_MARKS: 'only a device with offloads brings marks',
   LINK_MARKS: 'only a device with offloads is given marks that it may not pass on',
   LINK_REFUSED: 'a device says so: see packages/tun',

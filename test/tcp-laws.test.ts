@@ -356,6 +356,7 @@ test('duplicates in one batch are acknowledged one by one to a peer without SACK
 
 // What the transfers found, each as small as it can be.
 
+// R6298.6
 test('MUST-18, Karn: an echo from before the retransmission is no round trip, and the timeout stays backed off', () => {
   const { peer, probe, world, socket } = new Bench(1, {});
   socket.send(new Uint8Array(100));

@@ -197,6 +197,7 @@ test('memory given by reference comes back although the socket was closed before
   expect(released).toBe(1);
 });
 
+// R7323.3
 test('the window of a SYN,ACK that crosses another is not scaled (RFC 7323 2.2)', () => {
   const world = new World();
   const stack = world.stack({ tcpReceiveBytes: 20_000 });

@@ -25,11 +25,7 @@ describe('hostile input', () => {
   });
 
   test('exactly these rows are open, and these are not shipped', () => {
-    expect(hostile.rowsThatAre(register, 'open')).toEqual([
-      '20 odd offers: SACK blocks that cannot be: with the scoreboard',
-      '21 SACK panic and slowness (CVE-2019-11477 to 11479): with the scoreboard',
-      '30 SYN flood: with SYN cookies',
-    ]);
+    expect(hostile.rowsThatAre(register, 'open')).toEqual([]);
     expect(hostile.rowsThatAre(register, 'not shipped').map((row) => Number.parseInt(row, 10))).toEqual([
       44, 45,
     ]);

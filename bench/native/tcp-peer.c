@@ -9,7 +9,7 @@
 //     tcp-peer connect HOST PORT SECONDS           connect, FIN, FIN; -x: 1 octet there and back between
 //     tcp-peer transfer HOST PORT BYTES            BYTES there, half-close, the same BYTES back, then EOF
 //     tcp-peer many HOST PORT COUNT BYTES          COUNT such connections at once, of different octets
-//   -C reno|cubic  congestion control of our sockets    -b BYTES  of one write or read (131072)
+//   -C NAME        congestion control of our sockets    -b BYTES  of one write or read (131072)
 //   -w BYTES       window of echo (1048576)             -r SEED   of the octets (1)         -x  see connect
 // An error is one line on stderr and exit code 1.
 #define _GNU_SOURCE
@@ -144,11 +144,23 @@ static void bulk_out(const struct sockaddr_in *to, int64_t ns) {
   print_bulk("bulk-out", seconds_since(begin), bytes);
 }
 
+static void rung(int signal) { (void)signal; }
+
+// From then on, each 10 ms, a recv that waits is interrupted: on a path that loses much it may wait for long.
+static void ring_after(int64_t ns) {
+  struct sigaction action = {.sa_handler = rung};
+  struct itimerval timer = {.it_interval = {.tv_usec = 10000}};
+  timer.it_value = (struct timeval){.tv_sec = ns / 1000000000, .tv_usec = ns % 1000000000 / 1000 + 1};
+  if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &timer, NULL) < 0) failed("setitimer");
+}
+
 static void bulk_in(const struct sockaddr_in *to, int64_t ns) {
   int fd = connected(to);
   int64_t begin = clock_ns(CLOCK_MONOTONIC), bytes = 0;
+  ring_after(ns);
   while (clock_ns(CLOCK_MONOTONIC) - begin < ns) {
     ssize_t n = recv(fd, scratch, chunk, 0);
+    if (n < 0 && errno == EINTR) continue;
     if (n < 0) failed("recv");
     if (n == 0) fail("the source ended after %lld octets", (long long)bytes);
     bytes += n;
@@ -208,7 +220,7 @@ static void timed(const char *mode, const struct sockaddr_in *to, int64_t ns) {
   free(times);
 }
 
-static const char USAGE[] = "usage: tcp-peer [-C reno|cubic] [-b BYTES] [-w BYTES] [-r SEED] [-x] "
+static const char USAGE[] = "usage: tcp-peer [-C NAME] [-b BYTES] [-w BYTES] [-r SEED] [-x] "
                             "sink|source|echo|pingpong-server PORT | "
                             "bulk-out|bulk-in|echo|pingpong|connect HOST PORT SECONDS | "
                             "transfer HOST PORT BYTES | many HOST PORT COUNT BYTES";

@@ -1,5 +1,6 @@
 // The benches: `node bench/dist/main.js [--json FILE] [--quick] [--runs N] [--against DIR] [name...]`. What the figures
 // mean: docs/performance.md. `--against` another checkout's bench/dist makes that build the anchor of echo, ping and tcp.
+// `main.js paths` and `main.js share` have flags of their own, and are long: they run only when they are named.
 
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -8,14 +9,20 @@ import { checksum } from './checksum.ts';
 import { deadlines } from './deadlines.ts';
 import { echo } from './echo.ts';
 import { parse } from './parse.ts';
+import { paths } from './paths.ts';
 import { ping } from './ping.ts';
 import { receiveBuffer } from './receive-buffer.ts';
 import { type Bench, type Effort, formatTable, type Row } from './rows.ts';
+import { share } from './share.ts';
 import { tcp } from './tcp.ts';
 
 const BENCHES: readonly Bench[] = [parse, checksum, deadlines, receiveBuffer, alloc, echo, ping, tcp];
 
+const ALONE: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { paths, share };
+
 async function main(): Promise<number> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first !== undefined && Object.hasOwn(ALONE, first)) return ALONE[first](rest);
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -27,7 +34,9 @@ async function main(): Promise<number> {
   });
   const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
   if (unknown.length > 0) {
-    console.error(`no bench '${unknown[0]}'; there are ${BENCHES.map(({ name }) => name).join(', ')}`);
+    console.error(
+      `no bench '${unknown[0]}'; there are ${[...BENCHES.map(({ name }) => name), ...Object.keys(ALONE)].join(', ')}`,
+    );
     return 2;
   }
   const runs = Number(values.runs ?? (values.quick ? 2 : 9));

@@ -1,8 +1,10 @@
 // Floods of the handshake: RFC 4987. Half-open connections are bounded, cookies serve those who mean well, and nothing stays.
 
+import { Prng } from '@tunstack/stack/base';
 import * as wire from '@tunstack/stack/wire';
 import { describe, expect, test } from 'vitest';
-import { count, flagsOf, forgedAck, Victim } from '../support/victim.ts';
+import { Ordeal, stackWith, tcpFrame } from '../../packages/stack/src/testing/index.ts';
+import { count, flagsOf, forgedAck, PORT, Victim } from '../support/victim.ts';
 
 const FLOOD = 100_000;
 const BATCH = 200;
@@ -79,6 +81,39 @@ describe('100,000 SYNs from all over the Internet', () => {
     victim.wait(1000);
     expect(victim.serves()).toBe(true);
   });
+});
+
+describe('1000 SYNs one by one to a backlog of 64', () => {
+  // [hostile 30]
+  test.each([
+    [0, ['TCP_SYN_FULL'] as const],
+    [1, [] as const],
+    [2, [] as const],
+  ] as const)(
+    'each has one answer at most, its memory comes home, and the connection beside does not notice (cookies: %i)',
+    (tcpSynCookies, reasons) => {
+      const bench = stackWith({ options: { tcpSynCookies, tcpSynBacklogMax: 64 } });
+      bench.stack.tcpListener({}).listen('10.0.0.2', PORT, { backlog: 511 });
+      const ordeal = new Ordeal(bench);
+      const prng = new Prng(7);
+      const syns = Array.from({ length: 1000 }, () => {
+        const src = [1 + prng.below(9), prng.below(256), prng.below(256), 1 + prng.below(254)].join('.');
+        const options = prng.chance(0.5) ? [2, 4, 5, 180] : [];
+        return tcpFrame({
+          src,
+          sport: 1 + prng.below(65_535),
+          dport: PORT,
+          seq: prng.int32(),
+          flags: wire.TCP_SYN,
+          options,
+        });
+      });
+      expect(ordeal.withstand(syns, { reasons, mayPass: true })).toHaveLength(1000);
+      expect(bench.stack.tcpConnectionCount).toBeLessThanOrEqual(64 + 1);
+      ordeal.serve();
+      ordeal.end();
+    },
+  );
 });
 
 // [hostile 30]

@@ -44,6 +44,13 @@ describe('bad input gets one clear line with the remedy', () => {
       /--address takes an address with prefix length/,
     ],
     ['an address without prefix length', 'tun-echo', ['--address', '10.9.0.2'], 2, /prefix length/],
+    [
+      'no controller of ours',
+      'tun-echo',
+      ['--congestion', 'vegas'],
+      2,
+      /--congestion takes cubic, reno, bbr, not/,
+    ],
     ['the same address twice', 'tun-echo', ['--address', '10.9.0.1/24'], 2, /need one each/],
     [
       'an address the kernel would not find',

@@ -1,6 +1,7 @@
 // TCP between our stack and the kernel's: what goes in comes out, on wires that lose and wires that do not, many at a
 // time; and nothing is left behind.
 
+import type { Options } from '@tunstack/stack';
 import { describe, expect, test } from 'vitest';
 import { expectNoBadChecksum, expectNothingLeft, share, skipWithout } from '../support/tcp-checks.ts';
 import { memory } from '../support/tcp-memory.ts';
@@ -20,9 +21,15 @@ const LOSSES: readonly (readonly [string, number, number])[] = [
   ['4 MiB at 5 %', 4 * MIB, 5],
 ];
 
+/** The same controller at both ends, on a wire that loses a fifth each way, and how long all of it may take. */
+const FIFTHS: readonly (readonly [string, string, number, number])[] = [
+  ['64 MiB by BBR in less than a minute', 'bbr', 64 * MIB, 60],
+  ['1 MiB by CUBIC in less than three', 'cubic', MIB, 180],
+];
+
 /** A rig whose router drops packets each way, in silence. */
-async function lossyRig(percent: number): Promise<TcpRig> {
-  const rig = await TcpRig.open({ routed: true, options: { tcpTimeWaitMs: 50 } });
+async function lossyRig(percent: number, options: Partial<Options> = {}): Promise<TcpRig> {
+  const rig = await TcpRig.open({ routed: true, options: { tcpTimeWaitMs: 50, ...options } });
   await rig.dropEachWay(percent);
   return rig;
 }
@@ -96,6 +103,24 @@ describe.skipIf(skipWithout('nft', 'ethtool'))('TCP transfers between the kernel
       const sent = await rig.kernel('send', STACK, SINK, share(all));
       expect({ bytes: services.sunk, sha256: services.sunkHash.digest('hex') }).toEqual(sent);
       expect(rig.stack.stats.get('TcpExtTCPOFOQueue')).toBeGreaterThan(0);
+      await expectNothingLeft(rig, services);
+    },
+  );
+
+  test.each(FIFTHS)(
+    'an echo comes back through a wire that loses 20 % each way: %s',
+    { timeout: 240_000 },
+    async (_, controller, all, limitSeconds) => {
+      const rig = await lossyRig(20, { tcpCongestion: controller });
+      const services = new TcpServices(rig.stack);
+      const words = ['-C', controller, 'transfer', STACK, ECHO, share(all)];
+      // What takes longer is ended, and fails.
+      const { bytes, seconds } = await rig.peer(words, limitSeconds * 1000);
+      process.stderr.write(`${controller}: ${bytes} octets there and back in ${seconds.toFixed(1)} s\n`);
+      expect(bytes).toBe(share(all));
+      await expectDrops(rig);
+      // Our last FIN, or its ACK, may be lost some times in a row, and each wait is twice the one before.
+      await rig.until(() => rig.stack.tcpConnectionCount === 0, 'the last FIN is acknowledged', 50_000);
       await expectNothingLeft(rig, services);
     },
   );

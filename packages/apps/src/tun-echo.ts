@@ -1,7 +1,7 @@
 // tun-echo: a host on a TUN or TAP that answers ping, and echo (7), discard (9) and chargen (19) by UDP and TCP.
 
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Stack } from '@tunstack/stack';
+import { CONTROLLERS, DEFAULT_OPTIONS, type Options, type Stack } from '@tunstack/stack';
 import { formatIp4, formatPrefix } from '@tunstack/stack/wire';
 import { formatPreflight, preflight } from '@tunstack/tun';
 import {
@@ -9,11 +9,13 @@ import {
   EXIT_FAILED,
   EXIT_OK,
   type Flags,
+  type Given,
   helpText,
   makeLogger,
   readFlags,
   resultStream,
   runProgram,
+  UsageError,
 } from './cli.ts';
 import { type ServiceCounters, Services } from './services.ts';
 import { untilEnding } from './signals.ts';
@@ -22,6 +24,12 @@ import { TUN_FLAGS, TunSession } from './tun-session.ts';
 const FLAGS: Flags = {
   ...TUN_FLAGS,
   tap: { ...TUN_FLAGS.tap, bare: 'tap%d' },
+  congestion: {
+    type: 'string',
+    value: 'NAME',
+    default: DEFAULT_OPTIONS.tcpCongestion,
+    help: `TCP's congestion control: ${CONTROLLERS.join(', ')}`,
+  },
   doctor: { type: 'boolean', help: 'tell what is missing to run this, and the remedy' },
   ...COMMON_FLAGS,
 };
@@ -34,7 +42,7 @@ const HELP: string = helpText(
   [
     'tun-echo',
     'tun-echo --address 192.0.2.2/24 --host-address 192.0.2.1/24 -w echo.pcapng',
-    'tun-echo --netns /run/netns/lab --tun tun7',
+    'tun-echo --netns /run/netns/lab --tun tun7 --congestion bbr',
     'tun-echo --netns none --tap tap0 --host-address none --address 192.0.2.2/24 --gateway 192.0.2.1',
     'tun-echo --tap /dev/tap7 --address 192.0.2.2/24 --gateway 192.0.2.1',
   ],
@@ -68,7 +76,7 @@ export function main(args: readonly string[]): Promise<number> {
     if (given.on('doctor')) return doctor(given.on('json'));
     const logger = await makeLogger('tun-echo', given.on('verbose'));
     const out = resultStream(given);
-    const session = new TunSession(given, logger);
+    const session = new TunSession(given, logger, stackOptions(given));
     try {
       const services = new Services(session.stack);
       // Before anybody is told that we serve: a signal may follow at once.
@@ -89,6 +97,13 @@ export function main(args: readonly string[]): Promise<number> {
       session.close();
     }
   });
+}
+
+/** Throws UsageError. */
+function stackOptions(given: Given): Partial<Options> {
+  const tcpCongestion = given.text('congestion') ?? '';
+  if (CONTROLLERS.includes(tcpCongestion)) return { tcpCongestion };
+  throw new UsageError(`--congestion takes ${CONTROLLERS.join(', ')}, not '${tcpCongestion}'`);
 }
 
 function doctor(json: boolean): number {

@@ -1,7 +1,7 @@
 // A stack on a TUN or TAP, from the flags that all programs share: device, addresses, namespace, capture.
 
 import { Host } from '@tunstack/node';
-import type { Interface, Stack } from '@tunstack/stack';
+import type { Interface, Options, Stack } from '@tunstack/stack';
 import {
   formatIp4,
   formatPrefix,
@@ -96,12 +96,12 @@ export class TunSession {
   private netnsName: string | undefined = undefined;
 
   /** Opens all that the flags ask for. Throws UsageError, TunError, or the error of the capture's file. */
-  constructor(given: Given, logger: Logger) {
+  constructor(given: Given, logger: Logger, options: Partial<Options> = {}) {
     const plan = planFrom(given);
     this.address = plan.address;
     this.hostAddress = plan.hostAddress;
     this.host = new Host();
-    this.stack = this.host.stack();
+    this.stack = this.host.stack(options);
     // The file first: it is the cheaper one to have failed with.
     const file = given.text('write');
     this.capture =

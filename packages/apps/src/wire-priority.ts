@@ -19,13 +19,17 @@ export function wakeOnTime(): void {
   }
 }
 
-/** Puts this thread before all that is not real-time (SCHED_FIFO). Throws UsageError when that cannot be. */
+/**
+ * Puts this process before all that is not real-time (SCHED_FIFO). All its threads: the collector's helpers, left behind among
+ * busy programs, keep the main thread waiting for them. Throws UsageError when that cannot be.
+ */
 export function goRealtime(): void {
   const chrt = findTool('chrt');
   if (chrt === undefined)
     throw new UsageError('--realtime needs chrt, of util-linux: apt install util-linux');
   try {
-    execFileSync(chrt, ['--fifo', '--pid', '1', `${process.pid}`], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const words = ['--all-tasks', '--fifo', '--pid', '1', `${process.pid}`];
+    execFileSync(chrt, words, { stdio: ['ignore', 'ignore', 'pipe'] });
   } catch (error) {
     const { stderr } = error as { stderr?: Buffer };
     const why = stderr?.toString().trim().split('\n')[0] ?? (error as Error).message;

@@ -6,6 +6,7 @@ import { PacketPool, type PoolLimits, type Tap } from '@tunstack/stack/contract'
 import { Agenda } from './agenda.ts';
 import { SimClock } from './clock.ts';
 import { SimEntropy } from './entropy.ts';
+import { Host } from './network/host.ts';
 import { Wire, type WireOptions } from './wire.ts';
 
 /** Pumps in a row without time passing: beyond it two stacks answer each other for ever. */
@@ -34,6 +35,10 @@ export class World {
   readonly agenda: Agenda = new Agenda();
   readonly stacks: Stack[] = [];
   readonly pool: PacketPool;
+  /** Those that `host` made, by their names. */
+  readonly hosts: ReadonlyMap<string, Host>;
+  private readonly hostsByName: Map<string, Host> = new Map();
+  private networks = 0;
   private readonly seeds: Prng;
   private readonly runnable: Stack[] = [];
 
@@ -41,6 +46,7 @@ export class World {
     this.clock = new SimClock(options.startMs);
     this.seeds = new Prng(options.seed ?? 1);
     this.pool = new PacketPool(options.pool);
+    this.hosts = this.hostsByName;
   }
 
   /** A stack of this world, with its pool and clock, and entropy from its seed. */
@@ -52,6 +58,27 @@ export class World {
     stack.attachHost({ wake, wakeNow: wake });
     this.stacks.push(stack);
     return stack;
+  }
+
+  /** The host of this name: made at the first call, with these options; any later call answers the same one. */
+  host(name: string, options: Partial<Options> = {}, tap?: Tap): Host {
+    const known = this.hostsByName.get(name);
+    if (known !== undefined) return known;
+    const host = new Host(name, this.stack(options, tap));
+    this.hostsByName.set(name, host);
+    return host;
+  }
+
+  /** A wire between two hosts, with a network of its own: 10.0.n.1/24 is the first, 10.0.n.2/24 the second. */
+  connect(first: Host, second: Host, options: WireOptions = {}): Wire {
+    const n = this.networks++;
+    const wire = this.wire({ names: [`to-${second.name}`, `to-${first.name}`], ...options });
+    for (const [i, host] of [first, second].entries()) {
+      const address = `10.0.${n}.${i + 1}`;
+      host.stack.addLink(wire.ends[i], `${address}/24`);
+      if (host.address === '') host.address = address;
+    }
+    return wire;
   }
 
   /** A wire of this world, seeded by it unless `options.seed` says otherwise. */

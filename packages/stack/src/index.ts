@@ -20,8 +20,8 @@ export { type TcpConnectOptions, type TcpHandler, TcpSocket } from './socket/tcp
 export { type UdpHandler, UdpSocket } from './socket/udp-socket.ts';
 export { Stack, type StackConfig, type Waker } from './stack.ts';
 export { Stats } from './stats.ts';
-export type { Text } from './tcp/calls/receive.ts';
 export type { TcpInfo } from './tcp/calls/info.ts';
+export type { Text } from './tcp/calls/receive.ts';
 export type { TcpStatus } from './tcp/calls/status.ts';
 export { CONTROLLERS } from './tcp/congestion/registry.ts';
 export { ANY_PORT } from './tcp/listener.ts';

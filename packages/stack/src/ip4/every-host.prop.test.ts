@@ -13,7 +13,15 @@ const word16 = fc.integer({ min: 0, max: 0xffff });
 
 /** Somewhere, and often one of ours, of many, or of nobody. */
 const address = fc.oneof(
-  fc.constantFrom('10.0.0.1', '10.0.0.2', '10.0.0.255', '255.255.255.255', '224.0.0.1', '127.0.0.1', '0.0.0.0'),
+  fc.constantFrom(
+    '10.0.0.1',
+    '10.0.0.2',
+    '10.0.0.255',
+    '255.255.255.255',
+    '224.0.0.1',
+    '127.0.0.1',
+    '0.0.0.0',
+  ),
   fc.tuple(byte, byte, byte, byte).map((parts) => parts.join('.')),
 );
 
@@ -29,7 +37,14 @@ property.prop([byte, fc.boolean()])(
 );
 
 // R1122.6, R1122.10
-property.prop([address, address, byte, byte, fc.boolean(), fc.constantFrom([], [7, 7, 4, 0, 0, 0, 0], [131, 7, 4, 1, 2, 3, 4], [9])])(
+property.prop([
+  address,
+  address,
+  byte,
+  byte,
+  fc.boolean(),
+  fc.constantFrom([], [7, 7, 4, 0, 0, 0, 0], [131, 7, 4, 1, 2, 3, 4], [9]),
+])(
   'whatever arrives, what leaves has an address of ours as its source, and a TTL',
   (src, dst, ttl, protocol, ping, options) => {
     const bench = stackWith();

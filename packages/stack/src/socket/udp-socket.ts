@@ -127,7 +127,7 @@ export class UdpSocket extends DatagramSocket<DatagramEndpoint> {
     checkRange(bytes, offset, length);
     if (to.port === 0) return false;
     const { connected } = this.endpoint;
-    const path = connected ?? this.findPath(to.address, to.toMany ? 0 : to.localAddress);
+    const path = connected ?? this.findPath(to.address, to.localAddress);
     if (typeof path === 'number') return false;
     return this.post(path, to.port, bytes, offset, length) === OK;
   }

@@ -176,10 +176,11 @@ describe('the receive buffer grows with the appetite of its reader', () => {
     });
   }
 
-  test('it doubles while everything is read, up to the cap and no further', () => {
+  test('it doubles at least while everything is read, by what Linux adds for a growing sender, up to the cap and no further', () => {
     const grown = limits(12, {}, true);
     expect(grown[0]).toBeGreaterThanOrEqual(16_384);
-    expect(grown.slice(1).every((limit, i) => limit >= grown[i] && limit <= 2 * (grown[i] + MSS))).toBe(true);
+    expect(grown.slice(1).every((limit, i) => limit >= grown[i])).toBe(true);
+    expect(grown[1]).toBeGreaterThanOrEqual(2 * 16_384 - MSS);
     expect(Math.max(...grown)).toBe(100_000);
   });
 

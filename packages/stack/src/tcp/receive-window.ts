@@ -44,15 +44,20 @@ export function updateIsWorth(tcb: Tcb): boolean {
 
 /**
  * Dynamic right-sizing: an application that reads more than half of what the buffer holds within one round trip gets one
- * that is twice what it read. Linux tcp_moderate_rcvbuf.
+ * that is twice what it read, and more by twice its growth: a sender in slow start needs that window a round trip from now. Linux
+ * tcp_rcv_space_adjust.
  */
 export function tuneReceiveLimit(tcb: Tcb, consumed: number, context: Context): void {
   const { nowUs, options } = context;
   tcb.tuneOctets += consumed;
   const elapsed = diff(nowUs, tcb.tuneUs);
   if (elapsed < Math.max(tcb.srttUs, options.tcpTuneIntervalUs)) return;
-  const wanted = 2 * tcb.tuneOctets;
+  let wanted = 2 * tcb.tuneOctets;
+  if (tcb.tuneOctets > tcb.tuneBefore) {
+    wanted += (2 * wanted * (tcb.tuneOctets - tcb.tuneBefore)) / tcb.tuneBefore;
+    tcb.tuneBefore = tcb.tuneOctets;
+  }
   tcb.tuneUs = nowUs;
   tcb.tuneOctets = 0;
-  if (wanted > tcb.rcvLimit) tcb.rcvLimit = Math.min(tcb.rcvLimitMax, wanted);
+  if (wanted > tcb.rcvLimit) tcb.rcvLimit = Math.floor(Math.min(tcb.rcvLimitMax, wanted));
 }

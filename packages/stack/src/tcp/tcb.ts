@@ -142,6 +142,8 @@ export class Tcb implements Sender {
   // Receive autotuning: octets the application took since the last look, one round trip apart.
   tuneUs = 0;
   tuneOctets = 0;
+  /** The most that was taken within one; at first, the initial window of a sender (RFC 6928). */
+  tuneBefore = 14_480;
 
   // Options in use (RFC 7323, RFC 2018)
   windowScaling = false;

@@ -153,7 +153,10 @@ export class TcpBench {
       receiveBuffer === undefined
         ? {}
         : { tcpReceiveBytes: receiveBuffer, tcpReceiveBytesMax: receiveBuffer };
-    this.bench = stackWith({ options: { tcpPacing: false, ...buffer, ...config.options }, ...(mtu !== undefined && { mtu }) });
+    this.bench = stackWith({
+      options: { tcpPacing: false, ...buffer, ...config.options },
+      ...(mtu !== undefined && { mtu }),
+    });
     // Random by RFC 6528; here it is where a test needs it. That it is what the SYN says is asserted below.
     Object.assign(this.inside.tcp.isn, { isn: () => iss });
     this.iss = iss;

@@ -45,27 +45,26 @@ test('the TTL of each datagram is what the socket says, and never 0', () => {
 });
 
 // R1122.40, R1122.12
-property.prop([fc.array(fc.constantFrom([1], [0x88, 4, 1, 2], [0x94, 4, 0, 0], RECORD_ROUTE), { maxLength: 4 })])(
-  'the options of a datagram reach the application as they came, at once and from the queue',
-  (list) => {
-    const bench = stackWith();
-    const options = list.flat();
-    const padded = [...options, ...new Array<number>((4 - (options.length & 3)) & 3).fill(0)];
-    const seen: number[][] = [];
-    let reads = true;
-    const socket = bench.stack.udpSocket({
-      readable: (s) => {
-        if (reads) seen.push([...first(s).ipOptions]);
-      },
-    });
-    socket.bind('0.0.0.0', 7);
-    bench.exchange(udpFrame({ options }, octets(4)));
-    reads = false;
-    bench.exchange(udpFrame({ options }, octets(4)));
-    seen.push([...first(socket).ipOptions]);
-    expect(seen).toEqual([padded, padded]);
-  },
-);
+property.prop([
+  fc.array(fc.constantFrom([1], [0x88, 4, 1, 2], [0x94, 4, 0, 0], RECORD_ROUTE), { maxLength: 4 }),
+])('the options of a datagram reach the application as they came, at once and from the queue', (list) => {
+  const bench = stackWith();
+  const options = list.flat();
+  const padded = [...options, ...new Array<number>((4 - (options.length & 3)) & 3).fill(0)];
+  const seen: number[][] = [];
+  let reads = true;
+  const socket = bench.stack.udpSocket({
+    readable: (s) => {
+      if (reads) seen.push([...first(s).ipOptions]);
+    },
+  });
+  socket.bind('0.0.0.0', 7);
+  bench.exchange(udpFrame({ options }, octets(4)));
+  reads = false;
+  bench.exchange(udpFrame({ options }, octets(4)));
+  seen.push([...first(socket).ipOptions]);
+  expect(seen).toEqual([padded, padded]);
+});
 
 // R1122.33, R1122.44
 test('a reply comes from the address that was asked, whichever of ours a route would choose', () => {
@@ -97,7 +96,9 @@ test('what was sent to all is answered from the address that a route chooses, an
   };
   bench.stack.udpSocket({ readable: answer }).bind('0.0.0.0', 7);
   bench.stack.udpSocket({ readable: answer }).bind('10.0.0.7', 8);
-  expect(bench.exchange(udpFrame({ dst: '10.0.0.255' }, octets(4))).map(({ src }) => src)).toEqual(['10.0.0.2']);
+  expect(bench.exchange(udpFrame({ dst: '10.0.0.255' }, octets(4))).map(({ src }) => src)).toEqual([
+    '10.0.0.2',
+  ]);
   const frame = udpFrame({ dst: '10.0.0.7', dport: 8 }, octets(4));
   expect(bench.exchange(frame).map(({ src }) => src)).toEqual(['10.0.0.7']);
 });

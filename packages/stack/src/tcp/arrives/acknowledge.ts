@@ -14,7 +14,7 @@ import type { LossRecord } from '../loss/record.ts';
 import { recoveryStep, undoAfterwards } from '../loss/recovery.ts';
 import { takeRttSample } from '../loss/rtt.ts';
 import { sackArrives } from '../loss/sack.ts';
-import { echoedRttUs } from '../loss/timestamps.ts';
+import { echoAgeUs, echoedRttUs } from '../loss/timestamps.ts';
 import { tlpRefuted, tlpSchedule } from '../loss/tlp.ts';
 import type { Segment } from '../segment.ts';
 import { RECOVERY_NONE, type Tcb, TIMER_LOSS, TIMER_RETRANSMIT } from '../tcb.ts';
@@ -39,6 +39,7 @@ export function acknowledge(c: Connections, tcb: Tcb, seg: Segment): void {
     d.deliveredOctets += duplicateAck(tcb);
   }
   d.marked = echoesMark(tcb, seg);
+  d.echoUs = echoAgeUs(tcb, seg, c.context.nowMs);
   if (d.ackedOctets === 0 && !d.duplicate && !d.dsack && !d.marked) {
     if (loss !== undefined && isDuplicate(tcb, seg)) tlpRefuted(tcb, loss);
     return;

@@ -26,7 +26,12 @@ describe('TCP_INFO', () => {
   test('what is under way, in segments, and what waits, in octets', () => {
     const info = sending().app.tcpInfo();
     expect(info).toMatchObject({ state: 1, caState: 0, unacked: 10, sacked: 0, lost: 0, retrans: 0 });
-    expect(info).toMatchObject({ notsentBytes: 10 * MSS, sndCwnd: 10, sndMss: MSS, sndSsthresh: 0x7fff_ffff });
+    expect(info).toMatchObject({
+      notsentBytes: 10 * MSS,
+      sndCwnd: 10,
+      sndMss: MSS,
+      sndSsthresh: 0x7fff_ffff,
+    });
     expect(info).toMatchObject({ options: 2 | 4, sndWscale: 7, dataSegsOut: 10, bytesAcked: 1 });
   });
 
@@ -36,9 +41,21 @@ describe('TCP_INFO', () => {
     sacks(bench, 1, 2);
     expect(bench.app.tcpInfo()).toMatchObject({ caState: 1, sacked: 1, lost: 0 });
     sacks(bench, 1, 4);
-    expect(bench.app.tcpInfo()).toMatchObject({ caState: 3, sacked: 3, lost: 1, retrans: 1, totalRetrans: 1 });
+    expect(bench.app.tcpInfo()).toMatchObject({
+      caState: 3,
+      sacked: 3,
+      lost: 1,
+      retrans: 1,
+      totalRetrans: 1,
+    });
     bench.acks();
-    expect(bench.app.tcpInfo()).toMatchObject({ caState: 0, sacked: 0, lost: 0, retrans: 0, totalRetrans: 1 });
+    expect(bench.app.tcpInfo()).toMatchObject({
+      caState: 0,
+      sacked: 0,
+      lost: 0,
+      retrans: 0,
+      totalRetrans: 1,
+    });
   });
 
   test('a timeout is a loss, with its backoff', () => {
@@ -114,6 +131,8 @@ describe('the congestion controller of a connection', () => {
   test('has a name that exists', () => {
     const bench = tcpIn('ESTABLISHED');
     expect(() => Object.assign(bench.app, { congestion: 'vegas' })).toThrow('cubic, reno, bbr');
-    expect(() => tcpIn('ESTABLISHED', { options: { tcpCongestion: 'vegas' } })).toThrow('options.tcpCongestion');
+    expect(() => tcpIn('ESTABLISHED', { options: { tcpCongestion: 'vegas' } })).toThrow(
+      'options.tcpCongestion',
+    );
   });
 });

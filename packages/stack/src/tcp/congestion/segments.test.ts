@@ -65,7 +65,9 @@ describe('MUST-19', () => {
 
   // R5681.1, R5681.2
   test('RFC 6298 5.5, RFC 5681 3.1: a timeout leaves one segment, then slow start to half of the flight, then one a round trip', () => {
-    const { bench } = loaded(1_000_000, { options: { tcpCongestion: 'reno', tcpSendBytes: 4 << 20, tcpFrto: false } });
+    const { bench } = loaded(1_000_000, {
+      options: { tcpCongestion: 'reno', tcpSendBytes: 4 << 20, tcpFrto: false },
+    });
     ackAll(bench, MSS);
     const { retransmits: before } = bench.app.status();
     const timeout = bench.run(300);

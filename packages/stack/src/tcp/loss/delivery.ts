@@ -43,6 +43,8 @@ export class Delivery implements Arrivals {
   duplicate = false;
   /** The peer echoes a congestion mark (RFC 3168). */
   marked = false;
+  /** How old the timestamp is that it echoes, or 0: none. */
+  echoUs = 0;
   /** Where SACK blocks reached before this acknowledgment, and where the recovery that goes on began to count: set before. */
   fack = 0;
   recover = 0;

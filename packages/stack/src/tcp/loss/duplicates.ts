@@ -15,7 +15,9 @@ export function duplicateAck(tcb: Tcb): number {
   tcb.dupAcks++;
   if (tcb.dupAcks === 1) tcb.dupFlight = tcb.outstanding;
   // RFC 3042 (limited transmit), and RFC 6582 step 4: one segment left, one may go. Never more than there are. R3042.1.
-  const told = Math.max(0, Math.min(tcb.mss, tcb.outstanding - tcb.mss - tcb.dupOctets));
+  const here = Math.min(tcb.mss, tcb.outstanding - tcb.mss - tcb.dupOctets);
+  // Nor than were under way when the first came: what left since is not there yet, so whoever tells of it forges (RFC 5681 3.2).
+  const told = Math.max(0, Math.min(here, tcb.dupFlight - tcb.dupAcks * tcb.mss));
   tcb.dupOctets += told;
   return told;
 }

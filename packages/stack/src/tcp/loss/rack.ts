@@ -30,8 +30,8 @@ export function rackUpdate(loss: LossRecord, d: Delivery): void {
   }
   if (!d.any) return;
   const rttUs = diff(d.nowUs, d.sentUs);
-  // It was sent again, and this answers what was sent first: RFC 8985 6.2 step 2.
-  if (d.resent && rttUs < loss.minRttUs) return;
+  // It was sent again, and this answers what was sent first: RFC 8985 6.2 step 2. Timestamps count milliseconds.
+  if (d.resent && (rttUs < loss.minRttUs || d.echoUs > rttUs + 1000)) return;
   loss.rackRttUs = Math.max(1, rttUs);
   loss.rackAdvanced = true;
   if (sentAfter(d.sentUs, d.sentEnd, loss.rackUs, loss.rackEnd)) {

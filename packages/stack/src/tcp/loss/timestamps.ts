@@ -28,6 +28,13 @@ export function updateTsRecent(tcb: Tcb, seg: Segment, uptimeS: number): void {
   tcb.tsRecentS = uptimeS;
 }
 
+/** How old the timestamp is that this segment echoes, microseconds, or 0: none of ours. */
+export function echoAgeUs(tcb: Tcb, seg: Segment, nowMs: number): number {
+  if (!tcb.timestamps || !seg.options.timestamps || seg.options.tsEcr === 0) return 0;
+  const ms = diff(tsVal(tcb, nowMs), seg.options.tsEcr);
+  return ms < 0 || ms > 600_000 ? 0 : ms * 1000;
+}
+
 /**
  * 4.1: the round trip that an echoed timestamp shows, microseconds, or 0: it echoes nothing we sent lately. For octets that
  * were sent again it counts only from then on: a peer that had them already echoes what came first, and to take the

@@ -34,6 +34,8 @@ const MAX_URGENT = 65_535;
 export class Emitter {
   /** Octets of text that the last `segment` carried. */
   carried = 0;
+  /** And whether it had the FIN. */
+  finished = false;
   private readonly c: Connections;
   private readonly ip: DatagramOutput;
 
@@ -105,7 +107,8 @@ export class Emitter {
     let flags = tcp.TCP_ACK | ecnFlags(tcb, fresh);
     // MUST-61: the last octet we have is pushed.
     if (length > 0 && end === tcb.sndEnd) flags |= tcp.TCP_PSH;
-    if (tcb.finQueued && end === tcb.sndEnd) flags |= tcp.TCP_FIN;
+    this.finished = finGoes(tcb, seq, end);
+    if (this.finished) flags |= tcp.TCP_FIN;
     let urgent = 0;
     if (tcb.sndUrgent && after(tcb.sndUp, seq)) {
       flags |= tcp.TCP_URG;
@@ -254,4 +257,10 @@ export class Emitter {
     if ((flags & tcp.TCP_RST) !== 0) counters[C.TcpOutRsts]++;
     return TAKEN;
   }
+}
+
+/** A FIN has a number, for which there must be room in the window; what goes again has it if it had it before. */
+function finGoes(tcb: Tcb, seq: number, end: number): boolean {
+  if (!tcb.finQueued || end !== tcb.sndEnd) return false;
+  return seq === tcb.sndNxt ? diff(add(tcb.sndUna, tcb.sndWnd), end) > 0 : after(tcb.sndNxt, end);
 }

@@ -225,7 +225,11 @@ export class TcpOutput {
       if (tcb.synsLost > 1) tcb.controller.timedOut(0, true, nowUs);
     } else if (tcb.outstanding === 0) {
       const idleMs = diff(nowMs, tcb.lastSentMs);
-      tcb.controller.restarted(Math.min(idleMs, IDLE_MAX_MS) * 1000, idleMs > tcb.rtoMs && this.c.context.options.tcpSlowStartAfterIdle, nowUs);
+      tcb.controller.restarted(
+        Math.min(idleMs, IDLE_MAX_MS) * 1000,
+        idleMs > tcb.rtoMs && this.c.context.options.tcpSlowStartAfterIdle,
+        nowUs,
+      );
     } else return;
     tcb.cwnd = tcb.controller.cwnd;
     if (tcb.outstanding === 0 && tcb.loss !== undefined) this.restart(tcb, tcb.loss);
@@ -245,7 +249,7 @@ export class TcpOutput {
   private advance(tcb: Tcb, text: number): void {
     const seq = tcb.sndNxt;
     const end = add(seq, text);
-    const fin = tcb.finQueued && end === tcb.sndEnd ? 1 : 0;
+    const fin = this.emitter.finished ? 1 : 0;
     tcb.sndNxt = add(end, fin);
     if (text > 0 && text % tcb.mss !== 0) tcb.sndSml = end;
     noteSent(this.c, tcb, seq, tcb.sndNxt);

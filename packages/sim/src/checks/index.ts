@@ -1,0 +1,3 @@
+// The laws by their names: `check.window()`, `check.cwnd(stack)` ...
+export * from './laws.ts';
+export { cwnd } from './sender.ts';

@@ -1,0 +1,266 @@
+// Names that scripts use in system calls, with Linux's numbers (asm-generic); FreeBSD's own names have numbers that nobody else has.
+
+/** Numbers of errors: what SO_ERROR answers. EWOULDBLOCK is EAGAIN. */
+export const ERRNOS: Readonly<Record<string, number>> = {
+  EPERM: 1,
+  ENOENT: 2,
+  EINTR: 4,
+  EIO: 5,
+  EBADF: 9,
+  EAGAIN: 11,
+  EWOULDBLOCK: 11,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  EEXIST: 17,
+  ENODEV: 19,
+  EINVAL: 22,
+  EMFILE: 24,
+  ESPIPE: 29,
+  EPIPE: 32,
+  EPROTO: 71,
+  ENOTSOCK: 88,
+  EDESTADDRREQ: 89,
+  EMSGSIZE: 90,
+  EPROTOTYPE: 91,
+  ENOPROTOOPT: 92,
+  EPROTONOSUPPORT: 93,
+  EOPNOTSUPP: 95,
+  EAFNOSUPPORT: 97,
+  EADDRINUSE: 98,
+  EADDRNOTAVAIL: 99,
+  ENETDOWN: 100,
+  ENETUNREACH: 101,
+  ECONNABORTED: 103,
+  ECONNRESET: 104,
+  ENOBUFS: 105,
+  EISCONN: 106,
+  ENOTCONN: 107,
+  ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
+  EHOSTDOWN: 112,
+  EHOSTUNREACH: 113,
+  EALREADY: 114,
+  EINPROGRESS: 115,
+};
+
+/** Levels of socket options. */
+export const SOL_SOCKET = 1;
+export const SOL_IP = 0;
+export const SOL_TCP = 6;
+export const SOL_UDP = 17;
+
+/** Both the option and the kind of its messages. */
+export const TCP_CM_INQ = 36;
+
+/** Of send and recv. */
+export const MSG_OOB = 1;
+export const MSG_PEEK = 2;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_WAITALL = 0x100;
+export const MSG_MORE = 0x8000;
+
+/** Of poll. */
+export const POLLIN = 1;
+export const POLLPRI = 2;
+export const POLLOUT = 4;
+export const POLLERR = 8;
+export const POLLHUP = 16;
+export const POLLNVAL = 32;
+export const POLLRDHUP = 0x2000;
+
+export const O_NONBLOCK = 0x800;
+export const AF_INET = 2;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+
+const SOCKETS: Readonly<Record<string, number>> = {
+  AF_UNSPEC: 0,
+  AF_INET,
+  AF_INET6: 10,
+  PF_INET: 2,
+  PF_INET6: 10,
+  SOCK_STREAM,
+  SOCK_DGRAM,
+  SOCK_RAW: 3,
+  SOCK_SEQPACKET: 5,
+  SOCK_NONBLOCK: 0x800,
+  SOCK_CLOEXEC: 0x80000,
+  IPPROTO_IP: 0,
+  IPPROTO_ICMP: 1,
+  IPPROTO_TCP: 6,
+  IPPROTO_UDP: 17,
+  IPPROTO_IPV6: 41,
+  IPPROTO_SCTP: 132,
+  IPPROTO_UDPLITE: 136,
+  IPPROTO_MPTCP: 262,
+  INADDR_ANY: 0,
+  INADDR_LOOPBACK: 0x7f000001,
+  SHUT_RD: 0,
+  SHUT_WR: 1,
+  SHUT_RDWR: 2,
+  SOMAXCONN: 128,
+};
+
+const FLAGS: Readonly<Record<string, number>> = {
+  MSG_OOB,
+  MSG_PEEK,
+  MSG_DONTROUTE: 4,
+  MSG_CTRUNC: 8,
+  MSG_TRUNC,
+  MSG_DONTWAIT,
+  MSG_EOR: 0x80,
+  MSG_WAITALL,
+  MSG_CONFIRM: 0x800,
+  MSG_ERRQUEUE: 0x2000,
+  MSG_NOSIGNAL: 0x4000,
+  MSG_MORE,
+  MSG_ZEROCOPY: 0x4000000,
+  MSG_FASTOPEN: 0x20000000,
+  O_RDONLY: 0,
+  O_WRONLY: 1,
+  O_RDWR: 2,
+  O_NONBLOCK,
+  F_GETFD: 1,
+  F_SETFD: 2,
+  F_GETFL: 3,
+  F_SETFL: 4,
+  FD_CLOEXEC: 1,
+  POLLIN,
+  POLLPRI,
+  POLLOUT,
+  POLLERR,
+  POLLHUP,
+  POLLNVAL,
+  POLLRDNORM: 0x40,
+  POLLRDBAND: 0x80,
+  POLLWRNORM: 0x100,
+  POLLWRBAND: 0x200,
+  POLLRDHUP,
+  POLLINIGNEOF: 0x2000,
+  EPOLLIN: 1,
+  EPOLLPRI: 2,
+  EPOLLOUT: 4,
+  EPOLLERR: 8,
+  EPOLLHUP: 16,
+  EPOLLRDNORM: 0x40,
+  EPOLLWRNORM: 0x100,
+  EPOLLRDHUP: 0x2000,
+  EPOLLONESHOT: 0x40000000,
+  EPOLLET: 0x80000000,
+  EPOLL_CTL_ADD: 1,
+  EPOLL_CTL_DEL: 2,
+  EPOLL_CTL_MOD: 3,
+  EPOLL_CLOEXEC: 0x80000,
+  FIONREAD: 0x541b,
+  SIOCINQ: 0x541b,
+  TIOCOUTQ: 0x5411,
+  SIOCOUTQ: 0x5411,
+  SIOCOUTQNSD: 0x894b,
+  FIONBIO: 0x5421,
+  SIOCATMARK: 0x8905,
+};
+
+/** SOL_SOCKET's. */
+const OPTIONS: Readonly<Record<string, number>> = {
+  SO_REUSEADDR: 2,
+  SO_TYPE: 3,
+  SO_ERROR: 4,
+  SO_DONTROUTE: 5,
+  SO_BROADCAST: 6,
+  SO_SNDBUF: 7,
+  SO_RCVBUF: 8,
+  SO_KEEPALIVE: 9,
+  SO_OOBINLINE: 10,
+  SO_PRIORITY: 12,
+  SO_LINGER: 13,
+  SO_REUSEPORT: 15,
+  SO_RCVLOWAT: 18,
+  SO_SNDLOWAT: 19,
+  SO_RCVTIMEO: 20,
+  SO_SNDTIMEO: 21,
+  SO_TIMESTAMP: 29,
+  SO_ACCEPTCONN: 30,
+  SO_SNDBUFFORCE: 32,
+  SO_RCVBUFFORCE: 33,
+  SO_MARK: 36,
+  SO_TIMESTAMPING: 37,
+  SO_PROTOCOL: 38,
+  SO_DOMAIN: 39,
+  SO_BUSY_POLL: 46,
+  SO_MAX_PACING_RATE: 47,
+  SO_ZEROCOPY: 60,
+};
+
+const PROTOCOL_OPTIONS: Readonly<Record<string, number>> = {
+  SOL_SOCKET,
+  SOL_IP,
+  SOL_TCP,
+  SOL_UDP,
+  SOL_IPV6: 41,
+  TCP_NODELAY: 1,
+  TCP_MAXSEG: 2,
+  TCP_CORK: 3,
+  TCP_NOPUSH: 3,
+  TCP_KEEPIDLE: 4,
+  TCP_KEEPINTVL: 5,
+  TCP_KEEPCNT: 6,
+  TCP_SYNCNT: 7,
+  TCP_LINGER2: 8,
+  TCP_DEFER_ACCEPT: 9,
+  TCP_WINDOW_CLAMP: 10,
+  TCP_INFO: 11,
+  TCP_QUICKACK: 12,
+  TCP_CONGESTION: 13,
+  TCP_MD5SIG: 14,
+  TCP_THIN_LINEAR_TIMEOUTS: 16,
+  TCP_THIN_DUPACK: 17,
+  TCP_USER_TIMEOUT: 18,
+  TCP_REPAIR: 19,
+  TCP_FASTOPEN: 23,
+  TCP_TIMESTAMP: 24,
+  TCP_NOTSENT_LOWAT: 25,
+  TCP_CC_INFO: 26,
+  TCP_SAVE_SYN: 27,
+  TCP_SAVED_SYN: 28,
+  TCP_FASTOPEN_CONNECT: 30,
+  TCP_INQ: 36,
+  TCP_CM_INQ: 36,
+  TCP_TX_DELAY: 37,
+  // FreeBSD
+  TCP_NOOPT: 1008,
+  TCP_KEEPINIT: 1128,
+  TCP_PCAP_OUT: 2048,
+  TCP_PCAP_IN: 4096,
+  TCP_FUNCTION_BLK: 8192,
+  TCP_MAXUNACKTIME: 68,
+  TCP_REMOTE_UDP_ENCAPS_PORT: 71,
+  IP_TOS: 1,
+  IP_TTL: 2,
+  IP_RECVERR: 11,
+  IP_MTU_DISCOVER: 10,
+  IP_MTU: 14,
+  IP_RECVTOS: 13,
+  IP_PMTUDISC_DONT: 0,
+  IP_PMTUDISC_WANT: 1,
+  IP_PMTUDISC_DO: 2,
+  IP_PMTUDISC_PROBE: 3,
+  UDP_CORK: 1,
+  UDP_SEGMENT: 103,
+  UDP_GRO: 104,
+};
+
+/** All names that an expression may use. */
+export const CONSTANTS: Readonly<Record<string, number>> = {
+  ...ERRNOS,
+  ...SOCKETS,
+  ...FLAGS,
+  ...OPTIONS,
+  ...PROTOCOL_OPTIONS,
+};
+
+/** An option and its level as one number. */
+export function optionKey(level: number, option: number): number {
+  return (level << 16) | option;
+}
