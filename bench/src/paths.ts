@@ -57,6 +57,12 @@ interface Settings {
   readonly keepLate: boolean;
 }
 
+/** A program that did not start must not end a measurement of hours. */
+function whyRejected(cell: Cell, run: Run | Error, keepLate: boolean): string | undefined {
+  if (run instanceof Error) return run.message;
+  return keepLate ? undefined : latenessOf(cell, run.wire);
+}
+
 /** All loads of all seeds, in turn. */
 async function measure(cell: Cell, { seeds, seconds, keepLate }: Settings): Promise<CellRuns> {
   const runs: Run[] = [];
@@ -64,10 +70,11 @@ async function measure(cell: Cell, { seeds, seconds, keepLate }: Settings): Prom
   for (let seed = 1; seed <= seeds; seed++) {
     for (const load of LOADS) {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const run = await transfer(cell, load, seed, seconds);
-        if (run.error !== undefined) console.error(`${cell.name}, seed ${seed}, ${load.name}: ${run.error}`);
-        const why = latenessOf(cell, run.wire);
-        if (why === undefined || keepLate) {
+        const run = await transfer(cell, load, seed, seconds).catch((error: Error) => error);
+        const why = whyRejected(cell, run, keepLate);
+        if (!(run instanceof Error) && why === undefined) {
+          if (run.error !== undefined)
+            console.error(`${cell.name}, seed ${seed}, ${load.name}: ${run.error}`);
           runs.push(run);
           break;
         }
@@ -117,7 +124,7 @@ export async function paths(args: readonly string[]): Promise<number> {
     if (values.json !== undefined) writeFileSync(values.json, `${report(all, settings)}\n`);
   }
   console.log(`${formatCells(all)}\n${formatSummary(all.map(resultOf))}`);
-  return 0;
+  return all.every(({ runs }) => runs.length > 0) ? 0 : 1;
 }
 
 function report(all: readonly CellRuns[], settings: Settings): string {

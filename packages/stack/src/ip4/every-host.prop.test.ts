@@ -9,7 +9,6 @@ import { ipv4Source, ipv4Ttl, PROTO_ICMP } from '../wire/ipv4.ts';
 
 const DF = 0x4000;
 const byte = fc.integer({ min: 0, max: 255 });
-const word16 = fc.integer({ min: 0, max: 0xffff });
 
 /** Somewhere, and often one of ours, of many, or of nobody. */
 const address = fc.oneof(
@@ -62,7 +61,7 @@ property.prop([
 );
 
 // R6864.1
-property.prop([fc.array(word16, { minLength: 2, maxLength: 20 })])(
+property.prop([fc.array(fc.constantFrom(0, 1, 0xffff), { minLength: 2, maxLength: 20 })])(
   'the identification of an atomic datagram means nothing: equal ones are as many as they are',
   (ids) => {
     const bench = stackWith();
