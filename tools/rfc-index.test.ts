@@ -1,4 +1,4 @@
-// RFC 9293 is answered requirement by requirement, and docs/rfc-index.md says where.  UPDATE=1 writes that page.
+// The RFCs are answered requirement by requirement, and docs/rfc-index.md says where.  UPDATE=1 writes that page.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,22 +9,34 @@ import * as rfc from './rfc-index.ts';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const index = rfc.readIndex(root);
 
-describe('RFC 9293', () => {
-  test('the list of requirements is whole', () => {
+describe('the RFCs', () => {
+  test('the list of RFC 9293 is whole', () => {
     const count = (level: string): number =>
       index.requirements.filter(({ id }) => id.startsWith(`${level}-`)).length;
     expect(['MUST', 'SHLD', 'MAY', 'REC'].map(count)).toEqual([69, 31, 18, 1]);
-    expect(new Set(index.requirements.map(({ id }) => id)).size).toBe(119);
-    expect(index.requirements.filter(({ section, text }) => !/^3\.\d/.test(section) || text === '')).toEqual(
-      [],
-    );
+    const own = index.requirements.filter(({ id }) => !id.startsWith('R') || id.startsWith('REC-'));
+    expect(new Set(own.map(({ id }) => id)).size).toBe(119);
+    expect(own.filter(({ section, text }) => !/^3\.\d/.test(section) || text === '')).toEqual([]);
+  });
+
+  test('the list of the other RFCs numbers the rows of each from 1, by level, section and text', () => {
+    const others = index.requirements.filter(({ id }) => /^R\d/.test(id));
+    expect(others).toHaveLength(149);
+    const next = new Map<string, number>();
+    for (const { id, level, text } of others) {
+      const [rfc, row] = id.split('.');
+      expect(Number(row), id).toBe((next.get(rfc) ?? 0) + 1);
+      next.set(rfc, Number(row));
+      expect(['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY', '-'], id).toContain(level);
+      expect(text, id).not.toBe('');
+    }
   });
 
   test('no clause is claimed by code and proven by no test', () => {
     expect(rfc.unprovenClauses(index)).toEqual([]);
   });
 
-  test('every MUST and MUST NOT is claimed and proven, or refused with a reason', () => {
+  test('every MUST, and of the other RFCs every SHOULD, is claimed and proven, or refused with a reason', () => {
     expect(rfc.unansweredClauses(index)).toEqual([]);
   });
 
@@ -65,7 +77,15 @@ describe('the index itself', () => {
       'REC-1',
     ]);
     expect(rfc.idsIn('MUST-30..MUST-32 MUST-30')).toEqual(['MUST-30', 'MUST-31', 'MUST-32']);
-    expect(rfc.idsIn('MUST be, MUST-, XMUST-3')).toEqual([]);
+    expect(rfc.idsIn('R6298.1, R791.2; R1122.9..11 and RFC 6298 5.1.')).toEqual([
+      'R6298.1',
+      'R791.2',
+      'R1122.9',
+      'R1122.10',
+      'R1122.11',
+    ]);
+    expect(rfc.idsIn('R7323.4..R7323.5')).toEqual(['R7323.4', 'R7323.5']);
+    expect(rfc.idsIn('MUST be, MUST-, XMUST-3, R.IP_3, R12.1, PR1122.1')).toEqual([]);
   });
 
   test('reads quoted cells', () => {
@@ -159,6 +179,8 @@ describe('the index itself', () => {
         ...['MUST-1', 'MUST-2', 'MUST-3', 'MUST-4', 'MUST-6'].map((id) => requirement(id)),
         requirement('MUST-5', 'MUST NOT'),
         requirement('SHLD-1', 'SHOULD'),
+        requirement('R791.1', 'SHOULD NOT'),
+        requirement('R791.2', 'MAY'),
       ],
       refused: new Map([['MUST-6', 'no']]),
       claims: [mention('MUST-1'), mention('MUST-2')],
@@ -169,6 +191,7 @@ describe('the index itself', () => {
       'MUST-3 (3.1: x): no code',
       'MUST-4 (3.1: x): no code, no test',
       'MUST-5 (3.1: x): no code, no test',
+      'R791.1 (3.1: x): no code, no test',
     ]);
   });
 

@@ -1,14 +1,18 @@
-// The index of RFC 9293's requirements: which code claims each, which test proves it. Written to docs/rfc-index.md.
+// The index of the RFCs' requirements: which code claims each, which test proves it. Written to docs/rfc-index.md.
 //
-//   code claims  by the id in a comment: `MUST-31`, `MUST-8, MUST-9`, `MUST-30..33`   packages/*/src, but tests
-//   tests prove  by the id in a test's name, or in a comment                           *.test.ts of packages and test
-//   not built    docs/rfc9293-refused.csv says why
+//   code claims  by the id in a comment: `MUST-31`, `MUST-30..33`, `R6298.3`, `R6298.7..9`   packages/*/src, but tests
+//   tests prove  by the id in a test's name, or in a comment                                 *.test.ts of packages and test
+//   not built    docs/rfc9293-refused.csv and docs/rfc-other-refused.csv say why
+//
+// RFC 9293 numbers its requirements itself. The other RFCs do not, and one clause may demand several things: so theirs are
+// numbered here, `R6298.3` for the third row of RFC 6298 in docs/rfc-other.csv. A row keeps its number for ever: new ones
+// are added behind the last of their RFC.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { filesBelow, isTest } from './tidy.ts';
 
-/** One row of docs/rfc9293.csv. */
+/** One row of docs/rfc9293.csv or docs/rfc-other.csv. */
 export interface Requirement {
   readonly id: string;
   readonly level: string;
@@ -36,8 +40,11 @@ export interface Index {
   readonly proofs: readonly Mention[];
 }
 
-const REQUIREMENTS = 'docs/rfc9293.csv';
-const REFUSED = 'docs/rfc9293-refused.csv';
+/** Lists of requirements, and of those that are not built. */
+const LISTS = [
+  { title: 'RFC 9293', requirements: 'docs/rfc9293.csv', refused: 'docs/rfc9293-refused.csv' },
+  { title: 'Other RFCs', requirements: 'docs/rfc-other.csv', refused: 'docs/rfc-other-refused.csv' },
+] as const;
 /** The generated page. */
 export const INDEX_PAGE = 'docs/rfc-index.md';
 
@@ -48,10 +55,14 @@ export function readIndex(root: string): Index {
   const code = below('packages').filter((path) => /^packages\/[^/]+\/src\//.test(path) && !isTest(path));
   const tests = [...below('packages'), ...below('test')].filter((path) => path.endsWith('.test.ts'));
   return {
-    requirements: parseCsv(text(REQUIREMENTS)).map(([id, level, section, what]) => {
-      return { id, level, section, text: what };
-    }),
-    refused: new Map(parseCsv(text(REFUSED)).map(([id, reason]) => [id, reason])),
+    requirements: LISTS.flatMap((list) =>
+      parseCsv(text(list.requirements)).map(([id, level, section, what]) => {
+        return { id, level, section, text: what };
+      }),
+    ),
+    refused: new Map(
+      LISTS.flatMap((list) => parseCsv(text(list.refused)).map(([id, reason]) => [id, reason] as const)),
+    ),
     claims: code.flatMap((path) => claimsOf(path, text(path))),
     proofs: tests.flatMap((path) => proofsOf(path, text(path))),
   };
@@ -71,10 +82,10 @@ export function parseCsv(text: string): string[][] {
 /** The ids in a text, each once, ranges spelt out. */
 export function idsIn(text: string): string[] {
   const found = new Set<string>();
-  for (const [, level, first, last] of text.matchAll(
-    /\b(MUST|SHLD|MAY|REC)-(\d+)(?:\.\.(?:\1-)?(\d+))?(?!\d)/g,
+  for (const [, prefix, first, last] of text.matchAll(
+    /\b((?:MUST|SHLD|MAY|REC)-|R\d{3,4}\.)(\d+)(?:\.\.(?:\1)?(\d+))?(?!\d)/g,
   )) {
-    for (let n = Number(first); n <= Number(last ?? first); n++) found.add(`${level}-${n}`);
+    for (let n = Number(first); n <= Number(last ?? first); n++) found.add(`${prefix}${n}`);
   }
   return [...found];
 }
@@ -158,7 +169,10 @@ function testOf(line: number, lines: readonly string[], named: readonly Named[])
   return closed ? undefined : inside;
 }
 
-const isMust = ({ level }: Requirement): boolean => level === 'MUST' || level === 'MUST NOT';
+/** Of RFC 9293 its MUSTs; of the others what they recommend, too: there a SHOULD that nobody answers would be no row at all. */
+const isDemanded = ({ id, level }: Requirement): boolean =>
+  level.startsWith('MUST') || (isOther(id) && level.startsWith('SHOULD'));
+const isOther = (id: string): boolean => /^R\d/.test(id);
 const ids = (mentions: readonly Mention[]): Set<string> => new Set(mentions.map(({ id }) => id));
 
 /** Requirements that code claims and no test proves, with the place of the first claim. */
@@ -171,11 +185,11 @@ export function unprovenClauses({ claims, proofs }: Index): string[] {
     .map(({ id, path, line }) => `${id} is claimed in ${path}:${line} and no test names it`);
 }
 
-/** Every MUST and MUST NOT that is neither claimed and proven, nor refused with a reason. */
+/** Everything demanded that is neither claimed and proven, nor refused with a reason. */
 export function unansweredClauses({ requirements, refused, claims, proofs }: Index): string[] {
   const [claimed, proven] = [ids(claims), ids(proofs)];
   return requirements
-    .filter(isMust)
+    .filter(isDemanded)
     .filter(({ id }) => !refused.has(id) && !(claimed.has(id) && proven.has(id)))
     .map(({ id, section, text }) => {
       const lacks = [claimed.has(id) ? '' : 'no code', proven.has(id) ? '' : 'no test'].filter(Boolean);
@@ -183,44 +197,48 @@ export function unansweredClauses({ requirements, refused, claims, proofs }: Ind
     });
 }
 
-/** Ids that the RFC does not have, and claims of what is refused. */
+/** Ids that no list has, and claims of what is refused. */
 export function strayClauses({ requirements, refused, claims, proofs }: Index): string[] {
   const known = new Set(requirements.map(({ id }) => id));
   const problems = [...claims, ...proofs]
     .filter(({ id }) => !known.has(id))
-    .map(({ id, path, line }) => `${path}:${line} names ${id}, which RFC 9293 does not have`);
+    .map(({ id, path, line }) => `${path}:${line} names ${id}, which no list of requirements has`);
   for (const id of refused.keys()) {
-    if (!known.has(id)) problems.push(`${REFUSED} refuses ${id}, which RFC 9293 does not have`);
+    if (!known.has(id)) problems.push(`${id} is refused, and no list of requirements has it`);
   }
   for (const { id, path, line } of claims) {
-    if (refused.has(id)) problems.push(`${path}:${line} claims ${id}, which ${REFUSED} refuses`);
+    if (refused.has(id)) problems.push(`${path}:${line} claims ${id}, which is refused`);
   }
   return problems;
 }
 
 /** The page. */
 export function formatIndex(index: Index): string {
-  const { requirements, claims, proofs } = index;
-  const rows = requirements.map(({ id, level, section, text }) => {
-    const code = links(claims.filter((claim) => claim.id === id));
-    const test = links(proofs.filter((proof) => proof.id === id));
-    const reason = index.refused.get(id);
-    const answer = reason === undefined ? `${code || '-'} | ${test || '-'}` : `no: ${cell(reason)} | ${test}`;
-    return `| ${id} | ${level} | ${section} | ${cell(text)} | ${answer} |`;
-  });
   return [
-    '# RFC 9293, requirement by requirement',
+    '# The RFCs, requirement by requirement',
     '',
-    `Generated from ${REQUIREMENTS}, ${REFUSED} and the ids that comments and tests name; do not edit.`,
-    'To write it anew: `UPDATE=1 npx vitest run tools/rfc-index.test.ts`. Numbers of lines may be behind by an edit.',
-    '',
-    tally(index),
-    '',
-    '| id | level | section | requirement | code | test |',
-    '| --- | --- | --- | --- | --- | --- |',
-    ...rows,
+    `Generated from ${LISTS.flatMap((list) => [list.requirements, list.refused]).join(', ')} and the ids that`,
+    'comments and tests name; do not edit. To write it anew: `UPDATE=1 npx vitest run tools/rfc-index.test.ts`. Numbers of',
+    'lines may be behind by an edit.',
+    ...LISTS.flatMap(({ title }, list) => {
+      const requirements = index.requirements.filter(({ id }) => isOther(id) === list > 0);
+      return [
+        ...['', `## ${title}`, '', tally({ ...index, requirements }), ''],
+        '| id | level | section | requirement | code | test |',
+        '| --- | --- | --- | --- | --- | --- |',
+        ...requirements.map((requirement) => rowOf(index, requirement)),
+      ];
+    }),
     '',
   ].join('\n');
+}
+
+function rowOf({ refused, claims, proofs }: Index, { id, level, section, text }: Requirement): string {
+  const code = links(claims.filter((claim) => claim.id === id));
+  const test = links(proofs.filter((proof) => proof.id === id));
+  const reason = refused.get(id);
+  const answer = reason === undefined ? `${code || '-'} | ${test || '-'}` : `no: ${cell(reason)} | ${test}`;
+  return `| ${id} | ${level} | ${section} | ${cell(text)} | ${answer} |`;
 }
 
 /** How many of each kind are built and proven, and how many refused. */

@@ -31,7 +31,7 @@ function agreed(config: TcpBenchOptions = {}): TcpBench {
   return bench;
 }
 
-describe('the handshake (6.1.1)', () => {
+describe('SHLD-8: the handshake (6.1.1)', () => {
   const asked = (tcpEcn: number): number[] => {
     const bench = tcpIn('CLOSED', { options: { tcpEcn } });
     bench.stack.tcpSocket({}).connect('10.0.0.1', 4000, { localPort: 7 });

@@ -1,4 +1,4 @@
-// Explicit congestion notification: RFC 3168. A router marks CE instead of dropping; its receiver echoes ECE until the sender
+// Explicit congestion notification: RFC 3168, SHLD-8. A router marks CE instead of dropping; its receiver echoes ECE until the sender
 // says CWR; the sender takes an echo for a loss, once in a window.
 //
 //   SYN  ECE CWR  -->            data  ECT(0)  --> router: CE -->
