@@ -48,14 +48,20 @@ test('it runs the addon, the stack, and what tries each program with the kernel'
   const runs = (path: string): boolean => matrix.suites.some((suite) => path.startsWith(suite));
   expect(runs('packages/tun/src/device.test.ts')).toBe(true);
   expect(runs('packages/stack/src/stack.test.ts')).toBe(true);
-  const tried = readdirSync(join(root, 'test/e2e'))
-    .map((file) => `test/e2e/${file}`)
+  const tried = [
+    ...readdirSync(join(root, 'test/e2e')).map((file) => `test/e2e/${file}`),
+    'test/packetdrill.test.ts',
+  ]
     .filter(runs)
     .map(read)
     .join('\n');
-  const programs = readdirSync(join(root, 'packages/apps/bin')).map((file) => file.replace('.js', ''));
+  const programs = readdirSync(join(root, 'packages/apps/bin'))
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => file.replace('.js', ''));
   expect(
-    programs.filter((program) => !tried.includes(`'${program}'`) && !tried.includes(`${program}.js`)),
+    programs.filter(
+      (program) => ![`'${program}'`, `/${program}'`, `${program}.js`].some((name) => tried.includes(name)),
+    ),
   ).toEqual([]);
 });
 

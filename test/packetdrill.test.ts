@@ -1,6 +1,7 @@
 // Packet scripts in packetdrill's language, played to our stack in virtual time: all of test/packetdrill, what must fail, what
 // must be skipped, and the program around it.
 
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -331,6 +332,14 @@ describe('the program', () => {
 
   test('0: passed, and what Python printed', async () => {
     expect(await run(good)).toEqual({ code: 0, out: `hello\n${good}: passed\n`, err: '' });
+  });
+
+  test('it is a program: what it prints and its code are those of its scripts', () => {
+    const program = fileURLToPath(new URL('../packages/apps/bin/tun-packetdrill.js', import.meta.url));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, good, bad], {
+      encoding: 'utf8',
+    });
+    expect([status, stdout.split('\n')[1], stderr]).toEqual([1, `${good}: passed`, '']);
   });
 
   test('1: the first difference, with file and line', async () => {
