@@ -122,7 +122,11 @@ export class Ordeal {
       .map((frame) => this.datagram(frame))
       .filter((b) => b[9] === PROTO_ICMP && b[20] === 0);
     assert(echoes.length === 1, 'the next good ping is answered, once');
-    assert(Buffer.compare(readFrame(echoes[0]).payload, payload) === 0, 'an echo echoes its octets');
+    const echoed = readFrame(echoes[0]).payload;
+    assert(
+      echoed.length === payload.length && payload.every((octet, i) => octet === echoed[i]),
+      'an echo echoes its octets',
+    );
     const before = this.read;
     const replies = this.exchange(this.bystanderSays(TCP_ACK, payload));
     this.seq = add(this.seq, payload.length);

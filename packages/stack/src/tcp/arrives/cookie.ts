@@ -13,10 +13,11 @@ import type { IsnGenerator } from '../isn.ts';
 import type { Listener } from '../listener.ts';
 import { tsVal } from '../loss/timestamps.ts';
 import type { Segment } from '../segment.ts';
-import { LISTEN, SYN_RECEIVED, setState } from '../state.ts';
+import { SYN_RECEIVED, setState } from '../state.ts';
 import { chooseIss, readSyn, updateMss } from '../synchronize.ts';
 import type { Tcb } from '../tcb.ts';
 import { segmentArrives } from './arrives.ts';
+import { beginPassively } from './listen.ts';
 
 /** The MSS of the SYN whose cookie the segment acknowledges, or 0: there was none. */
 export function cookieMss(cookies: SynCookies, packet: Packet, seg: Segment, uptimeS: number): number {
@@ -40,15 +41,8 @@ export function cookieArrives(
   mss: number,
 ): number {
   const { context } = c;
-  const tcb = c.open(path, seg.localPort, seg.remotePort);
-  if (tcb === undefined) {
-    c.paths.release(path);
-    return seg.drop(R.TCP_LISTEN_FULL);
-  }
-  setState(tcb, LISTEN);
-  c.beginOpening(tcb, listener.id);
-  if (listener.ttl !== 0) tcb.ttl = listener.ttl;
-  tcb.tos = listener.tos;
+  const tcb = beginPassively(c, listener, path, seg);
+  if (tcb === undefined) return seg.drop(R.TCP_LISTEN_FULL);
   chooseIss(tcb, add(seg.ack, -1));
   tcb.tsOffset = isn.timestampOffset(path.local, path.remote);
   readSynAgain(c, tcb, seg, mss);

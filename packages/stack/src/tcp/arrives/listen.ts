@@ -42,15 +42,8 @@ export function openPassively(
   issAfter: number | undefined,
 ): number {
   const { context } = c;
-  const tcb = c.open(path, seg.localPort, seg.remotePort);
-  if (tcb === undefined) {
-    c.paths.release(path);
-    return seg.drop(R.TCP_LISTEN_FULL);
-  }
-  setState(tcb, LISTEN);
-  c.beginOpening(tcb, listener.id);
-  if (listener.ttl !== 0) tcb.ttl = listener.ttl;
-  tcb.tos = listener.tos;
+  const tcb = beginPassively(c, listener, path, seg);
+  if (tcb === undefined) return seg.drop(R.TCP_LISTEN_FULL);
   const ports = (seg.localPort << 16) | seg.remotePort;
   chooseIss(tcb, issAfter ?? isn.isn(path.local, path.remote, ports, context.nowMs));
   tcb.tsOffset = isn.timestampOffset(path.local, path.remote);
@@ -71,6 +64,25 @@ export function openPassively(
   }
   c.markDirty(tcb);
   return CONTINUE;
+}
+
+/** A connection of this listener, which has what its listener gives it; undefined: as many as there can be. The hold on the path is used up. */
+export function beginPassively(
+  c: Connections,
+  listener: Listener,
+  path: Path,
+  seg: Segment,
+): Tcb | undefined {
+  const tcb = c.open(path, seg.localPort, seg.remotePort);
+  if (tcb === undefined) {
+    c.paths.release(path);
+    return undefined;
+  }
+  setState(tcb, LISTEN);
+  c.beginOpening(tcb, listener.id);
+  if (listener.ttl !== 0) tcb.ttl = listener.ttl;
+  tcb.tos = listener.tos;
+  return tcb;
 }
 
 /** SYN-RECEIVED became ESTABLISHED: a passive open waits to be accepted. False: nobody has room for it. */

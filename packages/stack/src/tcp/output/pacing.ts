@@ -1,4 +1,4 @@
-// Pacing: what leaves is spread over the round trip, in bursts of max(2 MSS, rate * 1 ms). RFC 9293 is silent; RFC 9002 7.7 says why,
+// Pacing: what leaves is spread over the round trip, in bursts of a millisecond; one packet has max(2 MSS, rate * 1 ms) at most. RFC 9293 is silent; RFC 9002 7.7 says why,
 // Linux's internal pacing (tcp_pacing_ss_ratio 200 %, tcp_pacing_ca_ratio 120 %) says how much.
 
 import { add, diff } from '../../base/int.ts';
