@@ -9,14 +9,18 @@
 //     tcp-peer connect HOST PORT SECONDS           connect, FIN, FIN; -x: 1 octet there and back between
 //     tcp-peer transfer HOST PORT BYTES            BYTES there, half-close, the same BYTES back, then EOF
 //     tcp-peer many HOST PORT COUNT BYTES          COUNT such connections at once, of different octets
+//     tcp-peer requests HOST PORT SECONDS          -n connections, 100 octets there, 1024 back; times in us
+//     tcp-peer flows-out|flows-in HOST PORT SECONDS   -n bulk flows at once; jain: how alike their rates are
 //   -C NAME        congestion control of our sockets    -b BYTES  of one write or read (131072)
 //   -w BYTES       window of echo (1048576)             -r SEED   of the octets (1)         -x  see connect
+//   -n COUNT       connections at once (1)
 // An error is one line on stderr and exit code 1.
 #define _GNU_SOURCE
 #include <getopt.h>
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "tcp-load.h"
 #include "tcp-serve.h"
 
 #define UNLIMITED INT64_MAX
@@ -168,11 +172,6 @@ static void bulk_in(const struct sockaddr_in *to, int64_t ns) {
   print_bulk("bulk-in", seconds_since(begin), bytes);
 }
 
-static int by_value(const void *a, const void *b) {
-  int64_t d = *(const int64_t *)a - *(const int64_t *)b;
-  return d < 0 ? -1 : d > 0;
-}
-
 static void octet_there_and_back(int fd) {
   uint8_t octet = 42;
   if (send(fd, &octet, 1, 0) != 1) failed("send");
@@ -196,33 +195,31 @@ static void connect_once(const struct sockaddr_in *to) {
 // One at a time, for so long: how many, and what each took.
 static void timed(const char *mode, const struct sockaddr_in *to, int64_t ns) {
   int connecting = strcmp(mode, "connect") == 0, fd = connecting ? -1 : connected(to);
-  size_t count = 0, room = 1 << 16;
-  int64_t *times = malloc(room * sizeof *times);
+  struct times times = {0};
   if (!connecting) no_delay(fd);
   int64_t begin = clock_ns(CLOCK_MONOTONIC), now = begin;
   double sum = 0;
   while (now - begin < ns) {
-    if (times == NULL) failed("malloc");
     int64_t before = now;
     if (connecting) connect_once(to);
     else octet_there_and_back(fd);
     now = clock_ns(CLOCK_MONOTONIC);
-    times[count++] = now - before;
+    add_time(&times, now - before);
     sum += (double)(now - before);
-    if (count == room) times = realloc(times, (room *= 2) * sizeof *times);
   }
   double seconds = (double)(now - begin) / 1e9;
-  qsort(times, count, sizeof *times, by_value);
+  size_t count = times.count;
+  qsort(times.ns, count, sizeof *times.ns, by_time);
   printf("{\"mode\":\"%s\",\"seconds\":%.6f,\"bytes\":%zu,\"rate\":%.1f,\"count\":%zu,"
          "\"p50\":%.2f,\"p99\":%.2f,\"mean\":%.2f}\n",
          mode, seconds, connecting && !exchange ? 0 : count, (double)count / seconds, count,
-         (double)times[count / 2] / 1e3, (double)times[count * 99 / 100] / 1e3, sum / (double)count / 1e3);
-  free(times);
+         us_at(&times, 50), us_at(&times, 99), sum / (double)count / 1e3);
+  free(times.ns);
 }
 
-static const char USAGE[] = "usage: tcp-peer [-C NAME] [-b BYTES] [-w BYTES] [-r SEED] [-x] "
+static const char USAGE[] = "usage: tcp-peer [-C NAME] [-b BYTES] [-w BYTES] [-r SEED] [-n COUNT] [-x] "
                             "sink|source|echo|pingpong-server PORT | "
-                            "bulk-out|bulk-in|echo|pingpong|connect HOST PORT SECONDS | "
+                            "bulk-out|bulk-in|echo|pingpong|connect|requests|flows-out|flows-in HOST PORT SECONDS | "
                             "transfer HOST PORT BYTES | many HOST PORT COUNT BYTES";
 
 static int64_t nanoseconds(const char *text) {
@@ -241,6 +238,9 @@ static int asks(const char *mode, char **words, int count) {
   else if (strcmp(mode, "echo") == 0) transfer(mode, &to, 1, UNLIMITED, nanoseconds(words[2]));
   else if (strcmp(mode, "bulk-out") == 0) bulk_out(&to, nanoseconds(words[2]));
   else if (strcmp(mode, "bulk-in") == 0) bulk_in(&to, nanoseconds(words[2]));
+  else if (strcmp(mode, "requests") == 0) requests(&to, connections, nanoseconds(words[2]));
+  else if (strcmp(mode, "flows-out") == 0 || strcmp(mode, "flows-in") == 0)
+    flows(mode, &to, connections, nanoseconds(words[2]));
   else if (strcmp(mode, "pingpong") == 0 || strcmp(mode, "connect") == 0)
     timed(mode, &to, nanoseconds(words[2]));
   else return 0;
@@ -257,11 +257,12 @@ static void raise_file_limit(void) {
 }
 
 int main(int argc, char **argv) {
-  for (int letter; (letter = getopt(argc, argv, "C:b:w:r:x")) != -1;) {
+  for (int letter; (letter = getopt(argc, argv, "C:b:w:r:n:x")) != -1;) {
     if (letter == 'C') congestion = optarg;
     else if (letter == 'b') chunk = (size_t)number(optarg, 1, 1 << 30);
     else if (letter == 'w') window = number(optarg, 1, 1 << 30);
     else if (letter == 'r') seed = (uint32_t)number(optarg, 0, UINT32_MAX);
+    else if (letter == 'n') connections = (int)number(optarg, 1, FLOWS_MAX);
     else if (letter == 'x') exchange = 1;
     else return 1;
   }

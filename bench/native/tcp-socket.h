@@ -20,6 +20,7 @@ static size_t chunk = 131072;
 static int64_t window = 1 << 20;
 static uint32_t seed = 1;
 static int exchange = 0;
+static int connections = 1;
 static uint8_t *octets;  // PERIOD of the pattern, and its first `chunk` again
 static uint8_t *scratch;
 

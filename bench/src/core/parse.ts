@@ -2,7 +2,7 @@
 // Decides what wire/ is made of.
 
 import { ipv4Destination, ipv4Source, rd16 } from '@tunstack/stack/wire';
-import { alternate, type Bench, type Effort, nsPerStep, type Row } from './rows.ts';
+import { alternate, type Bench, type Effort, nsPerStep, type Row } from '../rows.ts';
 
 /** A batch as the device hands it up: 256 datagrams of 92 octets, each behind 64 octets of headroom. */
 const PACKETS = 256;

@@ -3,7 +3,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { CELLS, type Cell, parseCell } from './path-cells.ts';
+import { CELLS, type Cell, parseCell } from './cells.ts';
 import {
   type CellRuns,
   formatCells,
@@ -13,8 +13,8 @@ import {
   type Run,
   resultOf,
   summaryOf,
-} from './path-report.ts';
-import { type Fetched, type Lane, PathRig } from './path-rig.ts';
+} from './report.ts';
+import { type Fetched, type Lane, PathRig } from './rig.ts';
 
 /** How often a run is made again whose wire was late, before its seed goes without. */
 const ATTEMPTS = 3;

@@ -5,7 +5,7 @@
 //   | . . . . | ##########..#### | . . . |      (offsets modulo the size of the ring)
 
 import { copyOctets } from '@tunstack/stack/contract';
-import type { ReceiveBuffer } from '../../packages/stack/dist/tcp/buffers/receive-buffer.js';
+import type { ReceiveBuffer } from '../../../packages/stack/dist/tcp/buffers/receive-buffer.js';
 
 const FIRST = 4 << 10;
 /** Octets kept for the next connection: as many as the chunks keep. */

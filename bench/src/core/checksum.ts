@@ -1,7 +1,7 @@
 // The Internet checksum: octet pairs against 32-bit words summed in float64, at four lengths.
 
 import { sumBytes, sumWords } from '@tunstack/stack/wire';
-import { alternate, type Bench, type Effort, nsPerStep, type Row } from './rows.ts';
+import { alternate, type Bench, type Effort, nsPerStep, type Row } from '../rows.ts';
 
 const LENGTHS = [20, 64, 1500, 65_535];
 

@@ -6,20 +6,19 @@
 //
 // Neither TUN has offload: each packet of the wire is one of the MTU, whoever sent it.
 
-import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { closeDevice, type OpenedDevice, openDevice } from '@tunstack/tun';
-import { nativeProgram } from './native.ts';
-import { type Cell, wireFlags } from './path-cells.ts';
-import { Child, needTun, STACK_ADDRESS } from './rig.ts';
+import { Child } from '../rig/child.ts';
+import { must, says } from '../rig/command.ts';
+import { Namespace } from '../rig/namespace.ts';
+import { nativeProgram } from '../rig/native.ts';
+import { needTun, STACK_ADDRESS } from '../rig/tun.ts';
+import { type Cell, wireFlags } from './cells.ts';
 
-const WIRE = fileURLToPath(new URL('../../packages/apps/bin/tun-wire.js', import.meta.url));
-const PEER = fileURLToPath(new URL('path-peer.js', import.meta.url));
+const WIRE = fileURLToPath(new URL('../../../packages/apps/bin/tun-wire.js', import.meta.url));
+const PEER = fileURLToPath(new URL('peer.js', import.meta.url));
 const ADDRESSES = { A: '10.7.0.1', B: '10.7.0.2' } as const;
 const PORTS = { kernel: 5002, ours: 5003, 'another kernel': 5004 } as const;
-/** A holder of a namespace that outlives its bench goes away by itself. */
-const HOLD_SECONDS = 900;
 /** Six SYNs may be lost before a connection is there, and a connection may be silent at its end. */
 const PATIENCE_MS = 60_000;
 /** Of a namespace: nothing but TCP on the wire, and buffers larger than any path (octets: least, first, most). */
@@ -70,22 +69,11 @@ const SENDER_COUNTERS = [
   'TcpExtTCPDSACKRecv',
 ] as const;
 
-async function must(words: readonly string[]): Promise<string> {
-  const [program, ...args] = words;
-  const { stdout } = await promisify(execFile)(program, args, { timeout: 20_000 });
-  return stdout;
-}
-
-async function says(child: Child, expected: string): Promise<void> {
-  const line = await child.line();
-  if (line !== expected) throw new Error(`a program said '${line}' instead of ${expected}`);
-}
-
 /** A wire of a cell, and whoever uses it. `close` ends all of it. */
 export class PathRig {
   private readonly cell: Cell;
   private readonly children: Child[] = [];
-  private readonly holders = new Map<End, number>();
+  private readonly namespaces = new Map<End, Namespace>();
   /** Our stack's device at an end. */
   private readonly devices = new Map<End, OpenedDevice>();
   private readonly sources = new Map<Source, Child>();
@@ -116,7 +104,13 @@ export class PathRig {
     const child =
       source === 'ours'
         ? await this.startOurs('A', words)
-        : this.start([...this.enter('A'), await nativeProgram('tcp-peer'), '-C', controller, ...words]);
+        : this.start([
+            ...this.namespace('A').enter,
+            await nativeProgram('tcp-peer'),
+            '-C',
+            controller,
+            ...words,
+          ]);
     this.sources.set(source, child);
     await says(child, 'ready');
   }
@@ -127,7 +121,7 @@ export class PathRig {
     const words = ['bulk-in', host, `${PORTS[from]}`, `${seconds}`];
     const client =
       whose === 'kernel'
-        ? this.start([...this.enter('B'), await nativeProgram('tcp-peer'), ...words])
+        ? this.start([...this.namespace('B').enter, await nativeProgram('tcp-peer'), ...words])
         : await this.startOurs('B', words);
     return JSON.parse(await client.line(seconds * 1000 + PATIENCE_MS)) as Fetched;
   }
@@ -136,7 +130,7 @@ export class PathRig {
   async counts(whose: Whose): Promise<SenderCounts> {
     let all: Record<string, number>;
     if (whose === 'kernel') {
-      const text = await must([...this.enter('A'), 'nstat', '-a', '-s', '-z', '-j']);
+      const text = await must([...this.namespace('A').enter, 'nstat', '-a', '-s', '-z', '-j']);
       ({ kernel: all } = JSON.parse(text) as { kernel: Record<string, number> });
     } else {
       const source = this.sources.get('ours') as Child;
@@ -158,14 +152,11 @@ export class PathRig {
   async close(): Promise<void> {
     for (const child of this.children.reverse()) await child.end();
     for (const device of this.devices.values()) closeDevice(device);
+    for (const namespace of this.namespaces.values()) await namespace.close();
   }
 
-  private enter(end: End): string[] {
-    return ['nsenter', `--net=${this.netns(end)}`];
-  }
-
-  private netns(end: End): string {
-    return `/proc/${this.holders.get(end)}/ns/net`;
+  private namespace(end: End): Namespace {
+    return this.namespaces.get(end) as Namespace;
   }
 
   private start(words: readonly string[], inherited?: number): Child {
@@ -175,15 +166,11 @@ export class PathRig {
   }
 
   private async hold(end: End): Promise<void> {
-    const set = Object.entries(SETTINGS).map(([name, value]) => `echo ${value} > /proc/sys/net/${name}`);
-    const script = [...set, 'ip link set lo up', 'echo ready', `exec sleep ${HOLD_SECONDS}`].join(' && ');
-    const holder = this.start(['unshare', '--net', 'sh', '-c', script]);
-    await says(holder, 'ready');
-    this.holders.set(end, holder.process.pid as number);
+    this.namespaces.set(end, await Namespace.open(SETTINGS));
   }
 
   private async join(seed: number): Promise<void> {
-    const ends = [this.netns('A'), this.netns('B')];
+    const ends = [this.namespace('A').path, this.namespace('B').path];
     const addresses = ['--address-a', `${ADDRESSES.A}/24`, '--address-b', `${ADDRESSES.B}/24`];
     const flags = [...addresses, '--realtime', '--json', ...wireFlags(this.cell, seed)];
     this.wire = this.start([process.execPath, WIRE, ...ends, ...flags]);
@@ -194,12 +181,12 @@ export class PathRig {
   private async startOurs(end: End, words: readonly string[]): Promise<Child> {
     const far = end === 'A' ? 'B' : 'A';
     const device = openDevice({
-      ...{ mode: 'tun', netns: this.netns(end), address: '10.9.0.1/24' },
+      ...{ mode: 'tun', netns: this.namespace(end).path, address: '10.9.0.1/24' },
       // As at the other TUNs: what waits for us is not dropped by the kernel.
       txqueuelen: 10_000,
     });
     this.devices.set(end, device);
-    await must([...this.enter(far), 'ip', 'route', 'add', '10.9.0.0/24', 'via', ADDRESSES[end]]);
+    await must([...this.namespace(far).enter, 'ip', 'route', 'add', '10.9.0.0/24', 'via', ADDRESSES[end]]);
     return this.start([process.execPath, PEER, this.cell.controller, ...words], device.fd);
   }
 }

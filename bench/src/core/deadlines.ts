@@ -4,7 +4,7 @@
 //   expire  time goes on by a millisecond; rows that are due are taken out and set again
 
 import { Deadlines, NONE, Prng } from '@tunstack/stack/base';
-import { alternate, type Bench, type Effort, nsPerStep, type Row } from './rows.ts';
+import { alternate, type Bench, type Effort, nsPerStep, type Row } from '../rows.ts';
 import { Wheel } from './wheel.ts';
 
 const SIZES = [1000, 100_000];

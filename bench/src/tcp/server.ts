@@ -1,13 +1,20 @@
-// Our side of the TCP bench, a process of its own: the whole stack on the TUN inherited as fd 3, with a sink, a source and
-// an echo on the three ports of its arguments. Prints "ready", and serves until SIGTERM.
+// Our side of the TCP benches, a process of its own: the whole stack on the TUN inherited as fd 3. A peer as peers/peer.ts has it.
+//   server.js [--no-offload] SINK_PORT SOURCE_PORT ECHO_PORT [MTU]     prints "ready", serves until SIGTERM
 
+import { parseArgs } from 'node:util';
 import { Host } from '@tunstack/node';
 import type { TcpHandler, TcpSocket } from '@tunstack/stack';
 import { adoptDevice, TunLink } from '@tunstack/tun';
 
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { 'no-offload': { type: 'boolean', default: false } },
+});
+const [sinkPort, sourcePort, echoPort, mtu = '1500'] = positionals;
+
 const host = new Host();
 const stack = host.stack();
-const device = adoptDevice({ fd: 3, mode: 'tun', vnetHdr: true });
+const device = adoptDevice({ fd: 3, mode: 'tun', vnetHdr: !values['no-offload'], mtu: Number(mtu) });
 stack.addLink(new TunLink({ device, pool: host.pool }), '10.9.0.2/24');
 
 const chunk = new Uint8Array(131_072).fill(0x5a);
@@ -54,10 +61,9 @@ function serve(port: number, handler: TcpHandler, begin: (socket: TcpSocket) => 
   listener.listen('0.0.0.0', port);
 }
 
-const [sinkPort, sourcePort, echoPort] = process.argv.slice(2).map(Number);
-serve(sinkPort, sink, () => {});
-serve(sourcePort, source, pour);
-serve(echoPort, echo, (socket) => {
+serve(Number(sinkPort), sink, () => {});
+serve(Number(sourcePort), source, pour);
+serve(Number(echoPort), echo, (socket) => {
   socket.noDelay = true;
 });
 

@@ -2,10 +2,10 @@
 // what the kernel takes beside itself. `npm run bench -- share`; what the figures mean: docs/performance.md.
 
 import { parseArgs } from 'node:util';
-import { type Cell, parseCell } from './path-cells.ts';
-import { PathRig, type Source } from './path-rig.ts';
+import { median } from '../rows.ts';
+import { type Cell, parseCell } from './cells.ts';
 import { latenessOf, whole } from './paths.ts';
-import { median } from './rows.ts';
+import { PathRig, type Source } from './rig.ts';
 
 /** 50 Mbit/s, 20 ms, a queue of one product. */
 const PATH = 'rtt20 loss0 q1';

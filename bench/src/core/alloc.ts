@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Bench, type Effort, type Row, rowOf } from './rows.ts';
+import { type Bench, type Effort, type Row, rowOf } from '../rows.ts';
 
 const GOAL_BYTES = 16;
 /** The young generation, MiB: it must hold all that is allocated, so that the difference of two readings is that. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const bench = fileURLToPath(new URL('..', import.meta.url));
+const bench = fileURLToPath(new URL('../..', import.meta.url));
 const sources = join(bench, 'native');
 const build = join(bench, 'build');
 
@@ -15,7 +15,8 @@ export type Program = 'reflector' | 'blaster' | 'pinger' | 'tcp-peer';
 /** The path of a program, built if it is not there or older than its sources. Throws with what to install. */
 export async function nativeProgram(name: Program): Promise<string> {
   const program = join(build, name);
-  const newest = Math.max(...readdirSync(sources).map((file) => statSync(join(sources, file)).mtimeMs));
+  const files = readdirSync(sources).filter((file) => /\.[ch]$/.test(file));
+  const newest = Math.max(...files.map((file) => statSync(join(sources, file)).mtimeMs));
   const built = statSync(program, { throwIfNoEntry: false });
   if (built !== undefined && built.mtimeMs > newest) return program;
   mkdirSync(build, { recursive: true });

@@ -1,9 +1,11 @@
 // ICMP round-trip time with one request outstanding: our stack against the reflector in C, the pinger on the same CPU.
 // (On two CPUs the wake-up of an idle CPU is what is measured: 45-60 us of either.)
 
-import { nativeProgram } from './native.ts';
-import { cpus, needTun, Rig, STACK_ADDRESS } from './rig.ts';
-import { type Bench, type Effort, type Row, rowOf } from './rows.ts';
+import { cpus } from '../rig/cpus.ts';
+import { nativeProgram } from '../rig/native.ts';
+import { needTun, STACK_ADDRESS } from '../rig/tun.ts';
+import { atMost, type Bench, type Effort, type Row, rowOf } from '../rows.ts';
+import { beside, Rig } from './rig.ts';
 
 const PINGS = 5000;
 const PAYLOAD = 56;
@@ -16,7 +18,7 @@ interface Times {
 
 async function round(rig: Rig, pinger: string, pings: number): Promise<Times> {
   rig.resume();
-  const peer = rig.peer(cpus().reflector, [pinger, STACK_ADDRESS, `${pings}`, `${PAYLOAD}`]);
+  const peer = rig.peer(cpus().stack, [pinger, STACK_ADDRESS, `${pings}`, `${PAYLOAD}`]);
   try {
     return JSON.parse(await peer.line()) as Times;
   } finally {
@@ -43,11 +45,13 @@ export const ping: Bench = {
       await ours.end();
       await anchor.end();
     }
+    const goals = { p50: atMost(1.35, 1.15), p99: atMost(1.6, 1.3) };
     const row = (which: keyof Times): Row => {
       return rowOf(
         `ping ${which}, one CPU`,
         'us',
         pairs.map(([mine, theirs]) => [mine[which], theirs[which]]),
+        beside(against, goals[which]),
       );
     };
     return [row('p50'), row('p99')];

@@ -1,8 +1,8 @@
 // What `paths` found: a table, the same as JSON, and what it comes to.
 
-import type { Cell } from './path-cells.ts';
-import type { Fetched, Lane, SenderCounts, Whose } from './path-rig.ts';
-import { median } from './rows.ts';
+import { median } from '../rows.ts';
+import type { Cell } from './cells.ts';
+import type { Fetched, Lane, SenderCounts, Whose } from './rig.ts';
 
 /** Who sends and who receives. */
 export interface Load {

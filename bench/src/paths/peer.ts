@@ -1,6 +1,6 @@
 // Our side of `paths` and `share`, a process of its own: the whole stack on the TUN inherited as fd 3, as sender or as receiver.
-//   path-peer.js CONTROLLER source PORT              says "ready", and sends to whoever connects
-//   path-peer.js CONTROLLER bulk-in HOST PORT SECONDS   connects, and says how much came, as tcp-peer does
+//   peer.js CONTROLLER source PORT              says "ready", and sends to whoever connects
+//   peer.js CONTROLLER bulk-in HOST PORT SECONDS   connects, and says how much came, as tcp-peer does
 // On SIGTERM it prints its counters.
 
 import { Host } from '@tunstack/node';
@@ -65,7 +65,7 @@ function fetch(address: string, port: number, seconds: number): void {
       }
     },
     error(_, { message }) {
-      process.stderr.write(`path-peer: ${message}\n`);
+      process.stderr.write(`peer: ${message}\n`);
       process.exit(1);
     },
   });

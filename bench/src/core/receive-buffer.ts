@@ -1,8 +1,8 @@
 // Receive buffers: the list of chunks that the stack has against a ring that doubles, at the loads of a receiver.
 
-import { type ReceiveBuffer, ReceiveStore } from '../../packages/stack/dist/tcp/buffers/receive-buffer.js';
+import { type ReceiveBuffer, ReceiveStore } from '../../../packages/stack/dist/tcp/buffers/receive-buffer.js';
+import { alternate, type Bench, type Effort, nsPerStep, type Row, rowOf } from '../rows.ts';
 import { RingStore } from './ring-buffer.ts';
-import { alternate, type Bench, type Effort, nsPerStep, type Row, rowOf } from './rows.ts';
 
 const MSS = 1460;
 const SUPER = 64 << 10;

@@ -3,9 +3,11 @@
 //   1. the reflector is stopped; the blaster fills the queue of its TUN with 10,000 requests and sends no more
 //   2. the reflector runs until all are answered; what its thread spent on the CPU meanwhile is the cost
 
-import { nativeProgram } from './native.ts';
-import { cpus, needTun, Rig, STACK_ADDRESS } from './rig.ts';
-import { type Bench, type Effort, type Row, rowOf } from './rows.ts';
+import { cpus } from '../rig/cpus.ts';
+import { nativeProgram } from '../rig/native.ts';
+import { needTun, STACK_ADDRESS } from '../rig/tun.ts';
+import { atLeast, type Bench, type Effort, type Goal, type Row, rowOf, wanted } from '../rows.ts';
+import { beside, Rig } from './rig.ts';
 
 const PACKETS = 10_000;
 /** Fills before the first that counts: V8 compiles in them. */
@@ -14,11 +16,16 @@ const WARM_UP = 16;
 interface Load {
   readonly protocol: 'icmp' | 'udp';
   readonly payload: number;
+  readonly goal?: Goal;
 }
 
+const nameOf = ({ protocol, payload }: Load): string => `echo ${protocol} ${payload}`;
+/** Of small ones. */
+const GOAL = atLeast(0.5, 0.8);
+
 const LOADS: readonly Load[] = [
-  { protocol: 'icmp', payload: 56 },
-  { protocol: 'udp', payload: 56 },
+  { protocol: 'icmp', payload: 56, goal: GOAL },
+  { protocol: 'udp', payload: 56, goal: GOAL },
   { protocol: 'icmp', payload: 1400 },
   { protocol: 'udp', payload: 1400 },
 ];
@@ -50,7 +57,7 @@ function settled(): Promise<void> {
 }
 
 /** Fills of ours and of the anchor in turn. */
-async function compare(ours: Rig, anchor: Rig, load: Load, { quick, runs }: Effort): Promise<Row[]> {
+async function compare(ours: Rig, anchor: Rig, load: Load, { quick, runs, against }: Effort): Promise<Row[]> {
   const blaster = await nativeProgram('blaster');
   const threads: [number, number][] = [];
   const processes: [number, number][] = [];
@@ -62,10 +69,9 @@ async function compare(ours: Rig, anchor: Rig, load: Load, { quick, runs }: Effo
     threads.push([thread, anchorThread]);
     processes.push([all, anchorAll]);
   }
-  const name = `echo ${load.protocol} ${load.payload}`;
   return [
-    rowOf(`${name}, thread`, 'packets/CPU-s', threads),
-    rowOf(`${name}, process`, 'packets/CPU-s', processes),
+    rowOf(`${nameOf(load)}, thread`, 'packets/CPU-s', threads, beside(against, load.goal)),
+    rowOf(`${nameOf(load)}, process`, 'packets/CPU-s', processes, beside(against)),
   ];
 }
 
@@ -75,6 +81,7 @@ export const echo: Bench = {
     needTun();
     const rows: Row[] = [];
     for (const load of effort.quick ? LOADS.slice(0, 2) : LOADS) {
+      if (!wanted(nameOf(load), effort)) continue;
       const ours = await Rig.start('ours');
       const anchor = await Rig.start('anchor', effort.against);
       try {

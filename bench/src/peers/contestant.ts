@@ -1,0 +1,48 @@
+// What is compared: a TCP server that a client of the kernel's reaches at 10.9.0.2, by TUN or by veth.
+
+import type { Child } from '../rig/child.ts';
+
+/** What a server does on which port. */
+export const PORTS = { sink: 5001, source: 5002, echo: 5003, 'ping-pong': 5004, requests: 5005 } as const;
+export type Service = keyof typeof PORTS;
+
+/** Where a server runs; its client is placed by the load. */
+export interface Place {
+  /** Of the device, octets. */
+  readonly mtu: number;
+  /** undefined: on any. */
+  readonly cpu: number | undefined;
+}
+
+/** A server that waits. */
+export interface Server {
+  /** What stands before the client's command: its namespace. */
+  readonly enter: readonly string[];
+  port(service: Service): number;
+  end(): Promise<void>;
+}
+
+/** One who can be started, again and again. */
+export interface Contestant {
+  readonly name: string;
+  /** Throws CannotBuild when what it is made of is not there. */
+  start(place: Place): Promise<Server>;
+}
+
+/** Runs `start`; ends the children, and then what they ran on, when it fails. */
+export async function startOn(
+  end: () => Promise<void>,
+  start: () => Promise<Omit<Server, 'end'>>,
+): Promise<Server> {
+  try {
+    return { ...(await start()), end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/** Ends the last first. */
+export async function endAll(children: Child[]): Promise<void> {
+  for (const child of children.reverse()) await child.end();
+}

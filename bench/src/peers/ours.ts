@@ -1,0 +1,19 @@
+// Our stack as a peer: on a TUN with offload and on one without, of this build or of another.
+
+import { built } from '../rig/built.ts';
+import { type Contestant, PORTS } from './contestant.ts';
+import { onTun } from './on-tun.ts';
+
+/** `against`: the bench/dist of another build. */
+export function ours(offload: boolean, against?: string): Contestant {
+  const words = [process.execPath, built('tcp/server.js', against), ...(offload ? [] : ['--no-offload'])];
+  const name = against === undefined ? 'ours' : 'the other build';
+  return onTun({ name, offload, build: () => Promise.resolve(words) });
+}
+
+/** The server of requests, written for node:net, with our module in its place. */
+export function oursAsNode(against?: string): Contestant {
+  const words = [process.execPath, built('tcp/request-server.js', against), `${PORTS.requests}`, 'ours'];
+  const name = against === undefined ? 'ours' : 'the other build';
+  return onTun({ name, offload: true, build: () => Promise.resolve(words) });
+}

@@ -1,0 +1,70 @@
+// A child process whose output is read line by line, and which ends by our pid or in time.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** A child process whose output is read line by line, and which ends by our pid or in time. `inherited` is its fd 3. */
+export class Child {
+  readonly process: ChildProcess;
+  private readonly lines: string[] = [];
+  private errors = '';
+  private waiting: (() => void) | undefined = undefined;
+  private ended = false;
+
+  constructor(words: readonly string[], inherited?: number) {
+    const [program, ...args] = words;
+    const stdio = ['ignore' as const, 'pipe' as const, 'pipe' as const];
+    this.process = spawn(program, args, { stdio: inherited === undefined ? stdio : [...stdio, inherited] });
+    let rest = '';
+    this.process.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      const parts = (rest + text).split('\n');
+      rest = parts.pop() ?? '';
+      this.lines.push(...parts);
+      this.waiting?.();
+    });
+    this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.errors += text;
+    });
+    this.process.on('error', (error) => {
+      this.errors += error.message;
+    });
+    this.process.on('close', () => {
+      this.ended = true;
+      this.waiting?.();
+    });
+  }
+
+  /** The next line of its output. Throws when it ends first, or says nothing for `limitMs`. */
+  async line(limitMs = 20_000): Promise<string> {
+    while (this.lines.length === 0) {
+      if (this.ended) throw new Error(`${this.process.spawnargs.join(' ')} ended: ${this.errors}`);
+      await this.change(limitMs);
+    }
+    return this.lines.shift() as string;
+  }
+
+  /** Ends it: SIGTERM, and SIGKILL when that is not heard. */
+  async end(): Promise<void> {
+    if (this.ended) return;
+    const closed = once(this.process, 'close');
+    this.process.kill('SIGCONT');
+    this.process.kill('SIGTERM');
+    const timer = setTimeout(() => this.process.kill('SIGKILL'), 5000);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  private change(limitMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.waiting = undefined;
+        reject(new Error(`${this.process.spawnargs.join(' ')} said nothing for ${limitMs} ms`));
+      }, limitMs);
+      this.waiting = () => {
+        clearTimeout(timer);
+        this.waiting = undefined;
+        resolve();
+      };
+    });
+  }
+}
