@@ -98,6 +98,15 @@ describe('pacing', () => {
     expect(near.sends(1000)).toHaveLength(100);
   });
 
+  test('not on a path shorter than a burst, whatever its round trip has grown to', () => {
+    const device = open(100);
+    device.tcb.minRttUs = 999;
+    expect(device.sends(1000)).toHaveLength(100);
+    const path = open(100);
+    path.tcb.minRttUs = 1000;
+    expect(path.sends(1000).length).toBeLessThanOrEqual(2);
+  });
+
   test('a controller that names a rate is kept to it, whatever the option says', () => {
     const flight = open(100, { options: { tcpPacing: false } });
     Object.assign(flight.tcb.controller!, { pacingRate: 1_000_000 });

@@ -19,8 +19,9 @@ function rate(tcb: Tcb, paces: boolean): number {
   const { controller } = tcb;
   if (controller === undefined) return 0;
   if (controller.pacingRate > 0) return controller.pacingRate;
-  // Within two bursts the whole window would be out: nothing to spread.
-  if (!paces || tcb.srttUs <= 2 * BURST_US) return 0;
+  // Within two bursts the whole window would be out: nothing to spread. A path shorter than a burst is a device's: what its
+  // round trip grows to is a queue that no switch drops from, or a process that waits for its CPU.
+  if (!paces || tcb.srttUs <= 2 * BURST_US || tcb.minRttUs < BURST_US) return 0;
   const ratio = tcb.cwnd < controller.ssthresh >> 1 ? SLOW_START_RATIO : AVOIDANCE_RATIO;
   return (ratio * Math.max(tcb.cwnd, tcb.pipe) * 1_000_000) / tcb.srttUs;
 }
