@@ -1,7 +1,4 @@
-// The benches: `node bench/dist/main.js [--json FILE] [--quick] [--runs N] [--against DIR] [--only TEXT] [name...]`. What the
-// figures mean: docs/performance.md. `--against` another checkout's bench/dist makes that build the anchor of echo, ping and tcp;
-// `--only` makes just the comparisons with this in their names. A name's first word stands for all that begin with it.
-// `main.js paths` and `main.js share` have flags of their own, and are long: they run only when they are named.
+// The benches, by name: `npm run bench`, or `node bench/dist/main.js` on what is built. What the figures mean: docs/performance.md.
 
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -14,6 +11,7 @@ import { echo } from './device/echo.ts';
 import { ping } from './device/ping.ts';
 import { paths } from './paths/paths.ts';
 import { share } from './paths/share.ts';
+import { RESOURCE_BENCHES } from './resources/benches.ts';
 import { type Bench, type Effort, formatTable, type Row } from './rows.ts';
 import { TCP_BENCHES } from './tcp/benches.ts';
 
@@ -26,43 +24,76 @@ const BENCHES: readonly Bench[] = [
   echo,
   ping,
   ...TCP_BENCHES,
+  ...RESOURCE_BENCHES,
 ];
 
 const ALONE: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { paths, share };
+
+const USAGE = `usage: main.js [--quick] [--runs N] [--seconds N] [--only TEXT] [--cpu] [--json FILE] [--against DIR] [name...]
+  --quick        few and short, to see that it runs
+  --runs N       pairs of runs of one comparison (9)
+  --seconds N    of one run, where it is one of time (1)
+  --only TEXT    only the comparisons with this in their names
+  --cpu          rates of TCP also per second of the server's CPU, on a busy machine
+  --json FILE    the rows, written after each bench
+  --against DIR  another checkout's bench/dist is the anchor of echo, ping and tcp
+names; the first word of one stands for all that begin with it:
+  BENCHES
+with flags of their own, and long, so that they run only when they are named:
+  ALONE`;
+
+const usage = (): string =>
+  USAGE.replace('BENCHES', BENCHES.map(({ name }) => name).join(' ')).replace(
+    'ALONE',
+    Object.keys(ALONE).join(' '),
+  );
 
 /** By its name, or by the first word of it: `tcp` is all of TCP. */
 function isNamed(bench: Bench, name: string): boolean {
   return bench.name === name || bench.name.startsWith(`${name}-`);
 }
 
-async function main(): Promise<number> {
-  const [first, ...rest] = process.argv.slice(2);
-  if (first !== undefined && Object.hasOwn(ALONE, first)) return ALONE[first](rest);
+interface Settings {
+  readonly effort: Effort;
+  readonly benches: readonly Bench[];
+  readonly json: string | undefined;
+  readonly help: boolean;
+}
+
+/** Throws what is wrong with the words. */
+function settingsOf(args: readonly string[]): Settings {
   const { values, positionals } = parseArgs({
+    args: [...args],
     allowPositionals: true,
     options: {
       json: { type: 'string' },
       quick: { type: 'boolean', default: false },
       runs: { type: 'string' },
+      seconds: { type: 'string' },
       against: { type: 'string' },
       only: { type: 'string' },
+      cpu: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const named = (bench: Bench): boolean => positionals.some((name) => isNamed(bench, name));
-  const unknown = positionals.filter((name) => !BENCHES.some((bench) => isNamed(bench, name)));
-  if (unknown.length > 0) {
-    console.error(
-      `no bench '${unknown[0]}'; there are ${[...BENCHES.map(({ name }) => name), ...Object.keys(ALONE)].join(', ')}`,
-    );
-    return 2;
-  }
-  const runs = Number(values.runs ?? (values.quick ? 2 : 9));
+  const { quick, json, against, only, cpu, help } = values;
+  const runs = Number(values.runs ?? (quick ? 2 : 9));
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs takes a whole number, not ${values.runs}`);
-  const effort: Effort = { quick: values.quick, runs, against: values.against, only: values.only };
+  const seconds = Number(values.seconds ?? (quick ? 0.15 : 1));
+  if (!(seconds > 0)) throw new Error(`--seconds takes a number, not ${values.seconds}`);
+  for (const name of positionals) {
+    if (!BENCHES.some((bench) => isNamed(bench, name))) throw new Error(`no bench '${name}'\n${usage()}`);
+  }
+  const named = (bench: Bench): boolean => positionals.some((name) => isNamed(bench, name));
+  const benches = positionals.length === 0 ? BENCHES : BENCHES.filter(named);
+  return { effort: { quick, runs, seconds, against, only, cpu }, benches, json, help };
+}
+
+/** Answers the exit code: 1 when a bench failed. A comparison whose anchor is not there is an open row, and no failure. */
+async function runAll({ effort, benches, json }: Settings): Promise<number> {
   const rows: Row[] = [];
   let failed = 0;
-  for (const bench of BENCHES) {
-    if (positionals.length > 0 && !named(bench)) continue;
+  for (const bench of benches) {
     console.error(`${bench.name} ...`);
     try {
       rows.push(...(await bench.run(effort)));
@@ -71,10 +102,28 @@ async function main(): Promise<number> {
       console.error(`${bench.name}: ${(error as Error).message}`);
       failed++;
     }
+    // After each: what was measured outlives a run that is broken off.
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(rows, undefined, 2)}\n`);
   }
   console.log(formatTable(rows));
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, undefined, 2)}\n`);
   return failed > 0 ? 1 : 0;
+}
+
+async function main(): Promise<number> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first !== undefined && Object.hasOwn(ALONE, first)) return ALONE[first](rest);
+  let settings: Settings;
+  try {
+    settings = settingsOf(process.argv.slice(2));
+  } catch (error) {
+    console.error((error as Error).message);
+    return 2;
+  }
+  if (settings.help) {
+    console.log(usage());
+    return 0;
+  }
+  return runAll(settings);
 }
 
 main().then(

@@ -41,8 +41,12 @@ export interface Effort {
   readonly quick: boolean;
   /** Pairs of runs of one comparison. */
   readonly runs: number;
+  /** Of one run, where a run is one of time. */
+  readonly seconds: number;
   /** The bench/dist of another build of ours, which is then the anchor of all that runs as a process beside the kernel. */
   readonly against?: string | undefined;
+  /** Rates also per second of CPU of the server's process. */
+  readonly cpu: boolean;
   /** Only comparisons whose name has this in it. */
   readonly only?: string | undefined;
 }

@@ -44,6 +44,7 @@ u32_t sys_now(void) {
   return (u32_t)(t.tv_sec * 1000 + t.tv_nsec / 1000000);
 }
 
+#ifdef VECTOR_SUM
 // Written so that the compiler sums in vectors.
 uint16_t sum_words(const void *data, int length) {
   const uint8_t *p = data;
@@ -65,6 +66,7 @@ uint16_t sum_words(const void *data, int length) {
   sum = (sum & 0xffff) + (sum >> 16);
   return (uint16_t)sum;
 }
+#endif
 
 // The device.
 
@@ -194,12 +196,12 @@ static void pour(struct connection *c) {
 }
 
 static err_t source_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error) {
+  (void)arg;
   (void)error;
   if (p == NULL) {
     tcp_abort(pcb);  // on_error forgets it
     return ERR_ABRT;
   }
-  (void)arg;
   tcp_recved(pcb, p->tot_len);
   pbuf_free(p);
   return ERR_OK;

@@ -15,6 +15,7 @@ import {
 const HEADROOM = 64;
 /** What an echo may change of a request: IP header, and 8 octets of ICMP or UDP. */
 const HEADERS = 28;
+const ARENA_BYTES: number = 16 << 20;
 
 /** Each `poll` hands up one batch; a packet transmitted is checked for nothing, counted, and given back at the flush. */
 export class AllocLink implements Link {
@@ -29,6 +30,9 @@ export class AllocLink implements Link {
   readonly counters: LinkCounters = newLinkCounters();
   private readonly pool: PacketPool;
   private readonly slab: Arena;
+  /** Where the slab begins in its arena. */
+  private readonly slabAt: number;
+  private readonly batch: number;
   private readonly frame: Uint8Array;
   private readonly stride: number;
   private readonly sent: Packet[] = [];
@@ -38,8 +42,12 @@ export class AllocLink implements Link {
     this.pool = pool;
     this.frame = frame;
     this.stride = (HEADROOM + frame.length + 3) & ~3;
-    this.slab = pool.arenas.register(new Uint8Array(this.stride * batch));
-    for (let i = 0; i < batch; i++) this.slab.bytes.set(frame, i * this.stride + HEADROOM);
+    this.batch = batch;
+    // As TunLink: slab and what is sent in one arena.
+    const { arena, offset: at } = pool.arenas.allocate(this.stride * batch, ARENA_BYTES);
+    this.slab = arena;
+    this.slabAt = at;
+    for (let i = 0; i < batch; i++) arena.bytes.set(frame, at + i * this.stride + HEADROOM);
   }
 
   attach(user: LinkUser | undefined): void {
@@ -48,9 +56,9 @@ export class AllocLink implements Link {
 
   poll(budget: number): number {
     const { slab, frame, stride, pool } = this;
-    const count = Math.min(budget, slab.bytes.length / stride);
+    const count = Math.min(budget, this.batch);
     for (let i = 0; i < count; i++) {
-      const base = i * stride;
+      const base = this.slabAt + i * stride;
       const head = base + HEADROOM;
       // By hand: a view for `set` would be counted as the stack's.
       for (let k = 0; k < HEADERS; k++) slab.bytes[head + k] = frame[k];

@@ -46,6 +46,7 @@ const SCALE = 10;
 const WINDOW: number = 8 << 20;
 const SYN_OPTIONS = 20;
 const LEFT_LOG = 16_384;
+const ARENA_BYTES: number = 16 << 20;
 
 /** See the head of this file. `start` sends the SYN; the rest follows from what the stack answers. */
 export class AllocPeer implements Link {
@@ -65,6 +66,8 @@ export class AllocPeer implements Link {
   private readonly pool: PacketPool;
   private readonly options: AllocPeerOptions;
   private readonly slab: Arena;
+  /** Where the slab begins in its arena. */
+  private readonly slabAt: number;
   private readonly stride: number;
   private readonly text: number;
   private readonly sent: Packet[] = [];
@@ -92,7 +95,10 @@ export class AllocPeer implements Link {
     this.features = offload ? FEATURE_CHECKSUM | FEATURE_TSO4 : 0;
     this.text = load === 'out' ? 0 : offload ? SUPER * MSS : MSS;
     this.stride = (HEADROOM + TEXT + SYN_OPTIONS + this.text + 3) & ~3;
-    this.slab = pool.arenas.register(new Uint8Array(this.stride * batch));
+    // As TunLink: slab and what is sent in one arena.
+    const { arena, offset: at } = pool.arenas.allocate(this.stride * batch, ARENA_BYTES);
+    this.slab = arena;
+    this.slabAt = at;
   }
 
   attach(user: LinkUser | undefined): void {
@@ -111,7 +117,7 @@ export class AllocPeer implements Link {
       this.hand(0, wire.TCP_SYN, 0);
       this.sndNxt = (this.sndNxt + 1) | 0;
       // Where its options were there will be text.
-      this.slab.bytes.fill(0);
+      this.slab.bytes.fill(0, this.slabAt, this.slabAt + this.stride);
       return 1;
     }
     if (!this.connected) return 0;
@@ -156,7 +162,7 @@ export class AllocPeer implements Link {
 
   private hand(place: number, flags: number, text: number): void {
     const { slab, stride, pool, options } = this;
-    const base = place * stride;
+    const base = this.slabAt + place * stride;
     const head = base + HEADROOM;
     const b = slab.bytes;
     const tcp = head + TCP;

@@ -1,9 +1,8 @@
 // What echo and ping stand on: a TUN in a namespace of its own, and a reflector on it that is stopped and let run.
 
-import { readdirSync, readFileSync } from 'node:fs';
 import { closeDevice, nsenterCommand, type OpenedDevice, openDevice } from '@tunstack/tun';
 import { built } from '../rig/built.ts';
-import { Child } from '../rig/child.ts';
+import { Child, cpuNs } from '../rig/child.ts';
 import { cpus, pinned } from '../rig/cpus.ts';
 import { nativeProgram } from '../rig/native.ts';
 import { KERNEL_ADDRESS } from '../rig/tun.ts';
@@ -61,14 +60,9 @@ export class Rig {
     this.reflector.process.kill('SIGSTOP');
   }
 
-  /** Nanoseconds of CPU so far: of the reflector's main thread, and of all its threads. Exact while it sleeps. */
+  /** Nanoseconds of the reflector's CPU so far. */
   cpuNs(): { thread: number; process: number } {
-    const pid = this.reflector.process.pid as number;
-    const of = (task: string): number => {
-      return Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-    };
-    const all = readdirSync(`/proc/${pid}/task`).map(of);
-    return { thread: of(`${pid}`), process: all.reduce((sum, ns) => sum + ns, 0) };
+    return cpuNs(this.reflector.process.pid as number);
   }
 
   async end(): Promise<void> {

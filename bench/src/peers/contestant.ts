@@ -19,12 +19,18 @@ export interface Server {
   /** What stands before the client's command: its namespace. */
   readonly enter: readonly string[];
   port(service: Service): number;
+  /** CPU of its process so far, nanoseconds, where all of its work is done by that. */
+  readonly cpuNs?: () => number;
+  /** Its process, where there is one. */
+  readonly child?: Child;
   end(): Promise<void>;
 }
 
 /** One who can be started, again and again. */
 export interface Contestant {
   readonly name: string;
+  /** It runs on V8: what it does is compiled while it does it, a second of CPU and more after the first octet. */
+  readonly compiles?: true;
   /** Throws CannotBuild when what it is made of is not there. */
   start(place: Place): Promise<Server>;
 }

@@ -45,6 +45,9 @@ function overVeth(name: string, programs: () => Promise<readonly string[][]>): C
 export const kernel: Contestant = overVeth('kernel over veth', servers);
 
 /** The same program as `oursAsNode`, with node:net. */
-export const nodeNet: Contestant = overVeth('node:net over veth', () =>
-  Promise.resolve([[process.execPath, built('tcp/request-server.js'), `${PORTS.requests}`, 'net']]),
-);
+export const nodeNet: Contestant = {
+  ...overVeth('node:net over veth', () =>
+    Promise.resolve([[process.execPath, built('tcp/request-server.js'), `${PORTS.requests}`, 'net']]),
+  ),
+  compiles: true,
+};

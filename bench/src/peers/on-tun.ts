@@ -1,12 +1,12 @@
 // A peer that serves on a TUN, in a namespace of its own beside the client: all such peers alike, ours among them.
 
 import { closeDevice, nsenterCommand, openDevice, TUN_F_CSUM, TUN_F_TSO4 } from '@tunstack/tun';
-import { Child } from '../rig/child.ts';
+import { Child, cpuNs } from '../rig/child.ts';
 import { says } from '../rig/command.ts';
 import { placed } from '../rig/cpus.ts';
 import { forgetTimeWait } from '../rig/namespace.ts';
-import { KERNEL_ADDRESS } from '../rig/tun.ts';
-import { type Contestant, endAll, PORTS, startOn } from './contestant.ts';
+import { KERNEL_ADDRESS, needTun } from '../rig/tun.ts';
+import { type Contestant, endAll, PORTS, type Service, startOn } from './contestant.ts';
 import type { Peer } from './peer.ts';
 
 /** A peer as a contestant: checksum and segmentation offload where it has a vnet header, else none. */
@@ -14,6 +14,7 @@ export function onTun(peer: Peer): Contestant {
   return {
     name: peer.name,
     start: async ({ mtu, cpu }) => {
+      needTun();
       const program = await peer.build();
       const device = openDevice({
         ...{ mode: 'tun', netns: 'new', address: KERNEL_ADDRESS, mtu },
@@ -32,7 +33,8 @@ export function onTun(peer: Peer): Contestant {
         children.push(child);
         await says(child, 'ready');
         // Its echo serves the ping-pong, too.
-        return { enter, port: (service) => PORTS[service === 'ping-pong' ? 'echo' : service] };
+        const port = (service: Service): number => PORTS[service === 'ping-pong' ? 'echo' : service];
+        return { enter, port, child, cpuNs: () => cpuNs(child.process.pid as number).process };
       });
     },
   };

@@ -3,17 +3,20 @@
 import { built } from '../rig/built.ts';
 import { type Contestant, PORTS } from './contestant.ts';
 import { onTun } from './on-tun.ts';
+import type { Peer } from './peer.ts';
+
+const compiling = (peer: Peer): Contestant => ({ ...onTun(peer), compiles: true });
 
 /** `against`: the bench/dist of another build. */
 export function ours(offload: boolean, against?: string): Contestant {
   const words = [process.execPath, built('tcp/server.js', against), ...(offload ? [] : ['--no-offload'])];
   const name = against === undefined ? 'ours' : 'the other build';
-  return onTun({ name, offload, build: () => Promise.resolve(words) });
+  return compiling({ name, offload, build: () => Promise.resolve(words) });
 }
 
 /** The server of requests, written for node:net, with our module in its place. */
 export function oursAsNode(against?: string): Contestant {
   const words = [process.execPath, built('tcp/request-server.js', against), `${PORTS.requests}`, 'ours'];
   const name = against === undefined ? 'ours' : 'the other build';
-  return onTun({ name, offload: true, build: () => Promise.resolve(words) });
+  return compiling({ name, offload: true, build: () => Promise.resolve(words) });
 }

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** A child process whose output is read line by line, and which ends by our pid or in time. `inherited` is its fd 3. */
 export class Child {
@@ -67,4 +68,13 @@ export class Child {
       };
     });
   }
+}
+
+/** Nanoseconds of CPU so far: of a process's main thread, and of all its threads. Exact while it sleeps. */
+export function cpuNs(pid: number): { thread: number; process: number } {
+  const of = (task: string): number => {
+    return Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+  };
+  const all = readdirSync(`/proc/${pid}/task`).map(of);
+  return { thread: of(`${pid}`), process: all.reduce((sum, ns) => sum + ns, 0) };
 }

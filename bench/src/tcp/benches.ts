@@ -2,8 +2,10 @@
 
 import { gvisorHostGso, gvisorSoftGso } from '../peers/gvisor.ts';
 import { kernel, nodeNet } from '../peers/kernel.ts';
+import { lwip, lwipTuned } from '../peers/lwip.ts';
 import { onTun } from '../peers/on-tun.ts';
 import { oursAsNode } from '../peers/ours.ts';
+import { smoltcp } from '../peers/smoltcp.ts';
 import { atLeast, atMost, type Bench, type Effort, type Row } from '../rows.ts';
 import { type Contest, contest, WITH_OFFLOAD, WITHOUT_OFFLOAD } from './contest.ts';
 import { flowsBeside } from './flows.ts';
@@ -61,8 +63,22 @@ const plain = benchOf('tcp-plain', [
   {
     title: 'no offload',
     ours: WITHOUT_OFFLOAD,
-    loads: BULK,
-    rivals: [{ contestant: gvisorSoft }],
+    loads: [...BULK, pingPong('one CPU'), connectAndClose('one CPU'), connectAndClose('two CPUs')],
+    rivals: [
+      {
+        contestant: onTun(lwip),
+        goals: {
+          'tcp bulk in': atLeast(1, 2),
+          'tcp bulk out': atLeast(1, 1.5),
+          'tcp echo': atLeast(1, 2),
+          'tcp ping-pong, one CPU p50': atMost(1.35, 1.05),
+          'tcp connect and close, two CPUs': atLeast(0.8, 1.1),
+        },
+      },
+      { contestant: onTun(lwipTuned) },
+      { contestant: onTun(smoltcp) },
+      { contestant: gvisorSoft },
+    ],
   },
 ]);
 

@@ -3,13 +3,12 @@
 import type { Contestant, Place, Server } from '../peers/contestant.ts';
 import { ours } from '../peers/ours.ts';
 import { cpus } from '../rig/cpus.ts';
-import { needTun } from '../rig/tun.ts';
 import { type Effort, type Goal, type Row, rowOf, wanted } from '../rows.ts';
 import { type Answer, type Figure, type Load, runLoad } from './load.ts';
 
-const SECONDS = 1;
-const SECONDS_QUICK = 0.15;
 const LEAST_ROUNDS = 5;
+/** Of the first run, which does not count, of whom V8 compiles meanwhile. */
+const COMPILING_SECONDS = 3;
 
 /** A rival, and which figures, by their names, have a goal beside it. */
 export interface Rival {
@@ -31,8 +30,10 @@ export interface Contest {
 /** A rival that is there, or why not. */
 interface Entrant extends Rival {
   readonly answers: Answer[];
-  server: Server | undefined;
-  out: string | undefined;
+  /** Or why it did not start. */
+  readonly server: Server | string;
+  /** Why it did not do the load. */
+  failure: string | undefined;
 }
 
 /** TUN with vnet header, or without. */
@@ -44,24 +45,24 @@ export async function contest(what: Contest, effort: Effort): Promise<Row[]> {
   const nameOf = ({ name }: Figure): string => (what.title === '' ? name : `${name}, ${what.title}`);
   const loads = what.loads.filter(({ figures }) => figures.some((figure) => wanted(nameOf(figure), effort)));
   if (loads.length === 0) return [];
-  needTun();
   const { mtu = 1500, free = false } = what;
   const place: Place = { mtu, cpu: free ? undefined : cpus().stack };
-  const server = await what.ours().start(place);
+  const own = what.ours();
+  const server = await own.start(place);
   const entrants: Entrant[] = [];
   const rows: Row[] = [];
   try {
     for (const rival of rivalsOf(what, effort)) entrants.push(await enter(rival, place));
     for (const load of loads) {
-      const mine = await compare(server, entrants, load, effort);
+      const mine = await compare(own, server, entrants, load, effort);
       for (const figure of load.figures) {
         if (!wanted(nameOf(figure), effort)) continue;
-        rows.push(...entrants.map((entrant) => rowFor(nameOf(figure), figure, mine, entrant)));
+        for (const entrant of entrants) rows.push(...rowsFor(nameOf(figure), figure, mine, entrant, effort));
       }
     }
   } finally {
     await server.end();
-    for (const entrant of entrants) await entrant.server?.end();
+    for (const { server: theirs } of entrants) if (typeof theirs === 'object') await theirs.end();
   }
   return rows;
 }
@@ -74,47 +75,73 @@ function rivalsOf({ ours: own, rivals }: Contest, { against }: Effort): readonly
 async function enter(rival: Rival, place: Place): Promise<Entrant> {
   try {
     const server = await rival.contestant.start(place);
-    return { ...rival, server, out: undefined, answers: [] };
+    return { ...rival, server, failure: undefined, answers: [] };
   } catch (error) {
-    return { ...rival, server: undefined, out: (error as Error).message, answers: [] };
+    return { ...rival, server: (error as Error).message, failure: undefined, answers: [] };
   }
 }
 
 /** Rounds, the first to warm up. Answers ours of each round; each rival's are left with it. */
 async function compare(
+  own: Contestant,
   server: Server,
   entrants: readonly Entrant[],
   load: Load,
-  { quick, runs }: Effort,
+  effort: Effort,
 ): Promise<Answer[]> {
-  const seconds = quick ? SECONDS_QUICK : SECONDS;
+  const { quick, runs } = effort;
   const least = quick ? runs : Math.max(runs, LEAST_ROUNDS);
   const mine: Answer[] = [];
-  for (const entrant of entrants) entrant.answers.length = 0;
+  for (const entrant of entrants) {
+    entrant.answers.length = 0;
+    entrant.failure = typeof entrant.server === 'string' ? entrant.server : undefined;
+  }
   for (let round = -1; round < least; round++) {
-    const answer = await runLoad(server, load, seconds);
+    const answer = await runLoad(server, load, secondsOf(own, round, effort));
     if (round >= 0) mine.push(answer);
     for (const entrant of entrants) {
-      if (entrant.server === undefined || entrant.out !== undefined) continue;
+      if (typeof entrant.server === 'string' || entrant.failure !== undefined) continue;
       try {
-        const theirs = await runLoad(entrant.server, load, seconds);
+        const theirs = await runLoad(entrant.server, load, secondsOf(entrant.contestant, round, effort));
         if (round >= 0) entrant.answers.push(theirs);
       } catch (error) {
-        entrant.out = (error as Error).message;
+        entrant.failure = (error as Error).message;
       }
     }
   }
   return mine;
 }
 
-function rowFor(name: string, figure: Figure, mine: readonly Answer[], entrant: Entrant): Row {
-  const { of, scale, unit } = figure;
-  const { contestant, answers, goals, out } = entrant;
+/** How long a run of this round is; the first, -1, does not count. */
+export function secondsOf({ compiles }: Contestant, round: number, { quick, seconds }: Effort): number {
+  return round < 0 && compiles && !quick ? Math.max(seconds, COMPILING_SECONDS) : seconds;
+}
+
+/** Of one figure beside one rival, and with `cpu` of what each costs its server. */
+function rowsFor(
+  name: string,
+  figure: Figure,
+  mine: readonly Answer[],
+  entrant: Entrant,
+  { cpu }: Effort,
+): Row[] {
+  const { of, scale, unit, perCpu } = figure;
+  const { contestant, answers, goals, failure } = entrant;
   const against = contestant.name;
-  if (out !== undefined) return { name, against, open: out.trim() };
-  const pairs = answers.map((theirs, round): [number, number] => [
-    mine[round][of] * scale,
-    theirs[of] * scale,
-  ]);
-  return rowOf(name, unit, pairs, { against, goal: goals?.[figure.name] });
+  if (failure !== undefined) return [{ name, against, open: failure.trim() }];
+  const pairs = (value: (answer: Answer) => number): [number, number][] =>
+    answers.map((theirs, round) => [value(mine[round]), value(theirs)]);
+  const rows = [
+    rowOf(
+      name,
+      unit,
+      pairs((answer) => answer[of] * scale),
+      { against, goal: goals?.[figure.name] },
+    ),
+  ];
+  if (cpu && perCpu && answers.every(({ cost }) => cost !== undefined)) {
+    const perSecond = pairs((answer) => (answer[of] * scale) / (answer.cost as number));
+    rows.push(rowOf(name, unit.replace(/s$/, 'CPU-s'), perSecond, { against }));
+  }
+  return rows;
 }

@@ -1,30 +1,29 @@
 // Several bulk flows at once: how alike they fare (Jain's index, 1 when all have the same), and what they get together beside
 // what one gets alone.
 
-import type { Server } from '../peers/contestant.ts';
+import type { Contestant, Server } from '../peers/contestant.ts';
 import { cpus } from '../rig/cpus.ts';
-import { needTun } from '../rig/tun.ts';
 import { atLeast, type Effort, type Row, rowOf, wanted } from '../rows.ts';
-import { contest, WITH_OFFLOAD } from './contest.ts';
+import { contest, secondsOf, WITH_OFFLOAD } from './contest.ts';
 import { flows, runLoad } from './load.ts';
 
 const COUNT = 8;
-const SECONDS = 2;
-const SECONDS_QUICK = 0.3;
+/** Than a run of one flow: there is something to share out. */
+const LONGER = 2;
 const LEAST_ROUNDS = 5;
 const TITLE = 'vnet_hdr';
 const ALIKE = atLeast(0.9, 0.97);
 const TOGETHER = atLeast(0.85, 1);
 
-async function rowsOf(server: Server, way: 'in' | 'out', effort: Effort): Promise<Row[]> {
+async function rowsOf(own: Contestant, server: Server, way: 'in' | 'out', effort: Effort): Promise<Row[]> {
   const [many, one] = [flows(way, COUNT), flows(way, 1)];
   const names = many.figures.map(({ name }) => `${name}, ${TITLE}`);
   if (!names.some((name) => wanted(name, effort))) return [];
-  const seconds = effort.quick ? SECONDS_QUICK : SECONDS;
   const rounds = effort.quick ? effort.runs : Math.max(effort.runs, LEAST_ROUNDS);
   const sums: [number, number][] = [];
   const alike: [number, number][] = [];
   for (let round = -1; round < rounds; round++) {
+    const seconds = secondsOf(own, round, effort) * LONGER;
     const { rate, jain } = await runLoad(server, many, seconds);
     const alone = await runLoad(server, one, seconds);
     if (round < 0) continue;
@@ -43,10 +42,10 @@ export async function flowsBeside(effort: Effort): Promise<Row[]> {
     const loads = [flows('in', COUNT), flows('out', COUNT)];
     return contest({ title: TITLE, ours: WITH_OFFLOAD, rivals: [], loads }, effort);
   }
-  needTun();
-  const server = await WITH_OFFLOAD().start({ mtu: 1500, cpu: cpus().stack });
+  const own = WITH_OFFLOAD();
+  const server = await own.start({ mtu: 1500, cpu: cpus().stack });
   try {
-    return [...(await rowsOf(server, 'in', effort)), ...(await rowsOf(server, 'out', effort))];
+    return [...(await rowsOf(own, server, 'in', effort)), ...(await rowsOf(own, server, 'out', effort))];
   } finally {
     await server.end();
   }

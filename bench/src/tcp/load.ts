@@ -8,14 +8,19 @@ import { nativeProgram } from '../rig/native.ts';
 import { STACK_ADDRESS } from '../rig/tun.ts';
 
 /** What tcp-peer prints: `rate` a second, `p50` and `p99` in microseconds, `jain` of several flows. */
-export type Answer = Readonly<Record<'rate' | 'p50' | 'p99' | 'jain', number>>;
+type Printed = Readonly<Record<'rate' | 'p50' | 'p99' | 'jain' | 'seconds', number>>;
+
+/** And `cost`: CPU-seconds of the server's process in a second of the run, where they are known. */
+export type Answer = Printed & { readonly cost?: number };
 
 /** One figure of a load. `scale` times what the client printed is in `unit`. */
 export interface Figure {
   readonly name: string;
   readonly unit: string;
-  readonly of: keyof Answer;
+  readonly of: keyof Printed;
   readonly scale: number;
+  /** It is also told per second of the server's CPU: what other work on the machine takes away does not count then. */
+  readonly perCpu?: true;
 }
 
 export interface Load {
@@ -46,25 +51,41 @@ export async function runLoad(server: Server, load: Load, seconds: number): Prom
   return answer;
 }
 
+/** The cost of opening and closing is in it. */
 async function runClient(server: Server, load: Load, seconds: number): Promise<Answer> {
+  const before = server.cpuNs?.();
+  const printed = await printedBy(server, load, seconds);
+  if (before === undefined || server.cpuNs === undefined) return printed;
+  await asleep();
+  return { ...printed, cost: (server.cpuNs() - before) / 1e9 / printed.seconds };
+}
+
+/** The client is over; the server closes its side, goes to sleep, and only then its CPU time is up to date. */
+function asleep(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function printedBy(server: Server, load: Load, seconds: number): Promise<Printed> {
   const { mode, flags = [], service, oneCpu = false } = load;
   const program = await nativeProgram('tcp-peer');
   const where = [STACK_ADDRESS, `${server.port(service)}`, `${seconds}`];
   const words = [program, ...CONGESTION, ...flags, mode, ...where];
   const client = new Child([...server.enter, ...pinned(oneCpu ? cpus().stack : cpus().peer, words)]);
   try {
-    return JSON.parse(await client.line(seconds * 1000 + 20_000)) as Answer;
+    return JSON.parse(await client.line(seconds * 1000 + 20_000)) as Printed;
   } finally {
     await client.end();
   }
 }
 
-const megabytes = (name: string): Figure[] => [{ name, unit: 'MB/s', of: 'rate', scale: 1e-6 }];
+const megabytes = (name: string): Figure[] => [{ name, unit: 'MB/s', of: 'rate', scale: 1e-6, perCpu: true }];
 const times = (name: string): Figure[] => [
   { name: `${name} p50`, unit: 'us', of: 'p50', scale: 1 },
   { name: `${name} p99`, unit: 'us', of: 'p99', scale: 1 },
 ];
-const perSecond = (name: string, unit: string): Figure[] => [{ name, unit, of: 'rate', scale: 1 }];
+const perSecond = (name: string, unit: string): Figure[] => [
+  { name, unit, of: 'rate', scale: 1, perCpu: true },
+];
 
 const BULK_IN: Load = { mode: 'bulk-out', service: 'sink', figures: megabytes('tcp bulk in') };
 const BULK_OUT: Load = { mode: 'bulk-in', service: 'source', figures: megabytes('tcp bulk out') };
