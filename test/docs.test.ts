@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { requireTun } from '@tunstack/tun/testing';
+import { requireTools, requireTun } from '@tunstack/tun/testing';
 import { describe, expect, test } from 'vitest';
 import { Running, root, run } from './support/namespace.ts';
 
@@ -62,6 +62,15 @@ const COMMANDS: Readonly<Record<string, () => Promise<void>>> = {
     const dump = new Running([node, join(root, 'packages/apps/bin/tun-dump.js')]);
     await dump.until(/listening on tun0, link-type RAW/);
     expect(await dump.stop('SIGINT')).toBe(0);
+  },
+  'npx --no-install tun-iperf3 -s --vnet-hdr': async () => {
+    if (requireTools('iperf3')) return;
+    const server = new Running([node, join(root, 'packages/apps/bin/tun-iperf3.js'), '-s', '--vnet-hdr']);
+    const [, command] = await server.until(/^ {2}(nsenter .* iperf3 -c 10\.9\.0\.2)$/m);
+    await server.until(/listening on 5201/);
+    const { stdout } = await run([...command.split(' '), '-n', '1M']);
+    expect(stdout).toContain('iperf Done.');
+    expect(await server.stop('SIGINT')).toBe(0);
   },
   'npx --no-install tun-wire new new --address-a 10.7.0.1/24 --address-b 10.7.0.2/24 --loss 1% --delay 20ms --seed 7':
     async () => {

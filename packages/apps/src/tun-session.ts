@@ -18,7 +18,9 @@ import {
   type OpenOptions,
   openDevice,
   TUN_F_CSUM,
+  TUN_F_TSO_ECN,
   TUN_F_TSO4,
+  TUN_F_USO,
   TunLink,
   unlinkNetns,
 } from '@tunstack/tun';
@@ -223,8 +225,8 @@ function deviceFlags(given: Given, hostAddress: Prefix | undefined): OpenOptions
     ...(hostAddress !== undefined && { address: formatPrefix(hostAddress) }),
     ...(given.text('mtu') !== undefined && { mtu: wholeFlag(given, 'mtu', 68, 65_535) }),
     vnetHdr,
-    // What the kernel may leave to us: checksums, and the cutting of what it sends into segments.
-    offload: vnetHdr ? TUN_F_CSUM | TUN_F_TSO4 : 0,
+    // What the kernel may leave to us: checksums, and the cutting of what it sends into segments and datagrams.
+    offload: vnetHdr ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN | TUN_F_USO : 0,
   };
 }
 
