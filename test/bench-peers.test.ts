@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PORTS, type Server } from '../bench/src/peers/contestant.ts';
 import { asSources } from '../bench/src/peers/debian-source.ts';
+import { gvisorHostGso, gvisorSoftGso } from '../bench/src/peers/gvisor.ts';
 import { lwip } from '../bench/src/peers/lwip.ts';
 import { onTun } from '../bench/src/peers/on-tun.ts';
 import { CannotBuild } from '../bench/src/peers/peer.ts';
@@ -38,9 +39,14 @@ test('a peer that cannot be built says why', async () => {
   await expect(smoltcp.build()).rejects.toThrow(CannotBuild);
 });
 
-const unbuilt = !existsSync(join(root, 'bench/build/lwip/source'));
+/** By what is there when somebody has built them. */
+const BUILT = [
+  { peer: lwip, path: 'bench/build/lwip/source' },
+  { peer: gvisorHostGso, path: 'bench/build/gvisor/gvisor' },
+  { peer: gvisorSoftGso, path: 'bench/build/gvisor/gvisor' },
+].filter(({ path }) => existsSync(join(root, path)));
 
-describe.skipIf(unbuilt || skipWithout('ip', 'nsenter'))('lwIP on a TUN', () => {
+describe.skipIf(BUILT.length === 0 || skipWithout('ip', 'nsenter'))('a peer on a TUN', () => {
   /** A client of the kernel's, which verifies what comes back. */
   async function ask(server: Server, ...words: readonly (string | number)[]): Promise<{ bytes: number }> {
     const client = new Child([...server.enter, await nativeProgram('tcp-peer'), ...words.map(String)]);
@@ -51,8 +57,10 @@ describe.skipIf(unbuilt || skipWithout('ip', 'nsenter'))('lwIP on a TUN', () => 
     }
   }
 
-  test.each([1500, 9000])('serves what a peer serves, at an MTU of %i', async (mtu) => {
-    const server = await onTun(lwip).start({ mtu, cpu: undefined });
+  const cases = BUILT.flatMap(({ peer }) => [1500, 9000].map((mtu) => [peer.name, mtu, peer] as const));
+
+  test.each(cases)('%s serves what a peer serves, at an MTU of %i', async (_, mtu, peer) => {
+    const server = await onTun(peer).start({ mtu, cpu: undefined });
     try {
       const { sink, source, echo } = PORTS;
       const back = await ask(server, 'transfer', STACK_ADDRESS, echo, 8_000_003);

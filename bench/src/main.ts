@@ -12,7 +12,7 @@ import { ping } from './device/ping.ts';
 import { paths } from './paths/paths.ts';
 import { share } from './paths/share.ts';
 import { RESOURCE_BENCHES } from './resources/benches.ts';
-import { type Bench, type Effort, formatTable, type Row } from './rows.ts';
+import { type Bench, type Effort, formatMarkdown, formatTable, type Row } from './rows.ts';
 import { TCP_BENCHES } from './tcp/benches.ts';
 
 const BENCHES: readonly Bench[] = [
@@ -29,13 +29,14 @@ const BENCHES: readonly Bench[] = [
 
 const ALONE: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { paths, share };
 
-const USAGE = `usage: main.js [--quick] [--runs N] [--seconds N] [--only TEXT] [--cpu] [--json FILE] [--against DIR] [name...]
+const USAGE = `usage: main.js [--quick] [--runs N] [--seconds N] [--only TEXT] [--cpu] [--json FILE] [--markdown] [--against DIR] [name...]
   --quick        few and short, to see that it runs
   --runs N       pairs of runs of one comparison (9)
   --seconds N    of one run, where it is one of time (1)
-  --only TEXT    only the comparisons with this in their names
+  --only TEXT    only the comparisons with this in 'NAME / ANCHOR': 'bulk in, no offload / lwIP'
   --cpu          rates of TCP also per second of the server's CPU, on a busy machine
   --json FILE    the rows, written after each bench
+  --markdown     the table as a document has it
   --against DIR  another checkout's bench/dist is the anchor of echo, ping and tcp
 names; the first word of one stands for all that begin with it:
   BENCHES
@@ -57,6 +58,7 @@ interface Settings {
   readonly effort: Effort;
   readonly benches: readonly Bench[];
   readonly json: string | undefined;
+  readonly format: (rows: readonly Row[]) => string;
   readonly help: boolean;
 }
 
@@ -67,6 +69,7 @@ function settingsOf(args: readonly string[]): Settings {
     allowPositionals: true,
     options: {
       json: { type: 'string' },
+      markdown: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       runs: { type: 'string' },
       seconds: { type: 'string' },
@@ -76,7 +79,7 @@ function settingsOf(args: readonly string[]): Settings {
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const { quick, json, against, only, cpu, help } = values;
+  const { quick, json, against, only, cpu, markdown, help } = values;
   const runs = Number(values.runs ?? (quick ? 2 : 9));
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs takes a whole number, not ${values.runs}`);
   const seconds = Number(values.seconds ?? (quick ? 0.15 : 1));
@@ -86,11 +89,17 @@ function settingsOf(args: readonly string[]): Settings {
   }
   const named = (bench: Bench): boolean => positionals.some((name) => isNamed(bench, name));
   const benches = positionals.length === 0 ? BENCHES : BENCHES.filter(named);
-  return { effort: { quick, runs, seconds, against, only, cpu }, benches, json, help };
+  return {
+    effort: { quick, runs, seconds, against, only, cpu },
+    benches,
+    json,
+    format: markdown ? formatMarkdown : formatTable,
+    help,
+  };
 }
 
 /** Answers the exit code: 1 when a bench failed. A comparison whose anchor is not there is an open row, and no failure. */
-async function runAll({ effort, benches, json }: Settings): Promise<number> {
+async function runAll({ effort, benches, json, format }: Settings): Promise<number> {
   const rows: Row[] = [];
   let failed = 0;
   for (const bench of benches) {
@@ -105,7 +114,7 @@ async function runAll({ effort, benches, json }: Settings): Promise<number> {
     // After each: what was measured outlives a run that is broken off.
     if (json !== undefined) writeFileSync(json, `${JSON.stringify(rows, undefined, 2)}\n`);
   }
-  console.log(formatTable(rows));
+  console.log(format(rows));
   return failed > 0 ? 1 : 0;
 }
 
@@ -125,6 +134,9 @@ async function main(): Promise<number> {
   }
   return runAll(settings);
 }
+
+// So that what is done at the exit is done: children end.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
 
 main().then(
   (code) => {

@@ -47,7 +47,7 @@ export interface Effort {
   readonly against?: string | undefined;
   /** Rates also per second of CPU of the server's process. */
   readonly cpu: boolean;
-  /** Only comparisons whose name has this in it. */
+  /** Only comparisons that have this in 'NAME / ANCHOR', or in their name where they have one anchor. */
   readonly only?: string | undefined;
 }
 
@@ -157,14 +157,23 @@ const LEFT: ReadonlySet<string> = new Set(['name', 'unit', 'against', 'goal', 'm
 
 /** The rows as a table; an open one says why. */
 export function formatTable(rows: readonly Row[]): string {
-  const lines = [HEADS, ...rows.filter((row) => 'ratio' in row).map(cellsOf)];
+  const lines = [HEADS, ...rows.filter(isMeasured).map(cellsOf)];
   const widths = HEADS.map((_, column) => Math.max(...lines.map((line) => line[column].length)));
   const pad = (text: string, column: number): string => {
     return LEFT.has(HEADS[column]) ? text.padEnd(widths[column]) : text.padStart(widths[column]);
   };
-  const open = rows.filter((row) => 'open' in row).map(openLine);
-  return [...lines.map((line) => line.map(pad).join('  ').trimEnd()), ...open].join('\n');
+  return [...lines.map((line) => line.map(pad).join('  ').trimEnd()), ...openLines(rows)].join('\n');
 }
+
+/** The same for a document. */
+export function formatMarkdown(rows: readonly Row[]): string {
+  const lines = [HEADS, HEADS.map(() => '---'), ...rows.filter(isMeasured).map(cellsOf)];
+  const table = lines.map((line) => `| ${line.join(' | ')} |`);
+  const open = openLines(rows).map((line) => `- ${line}`);
+  return [...table, ...(open.length > 0 ? ['', ...open] : [])].join('\n');
+}
+
+const isMeasured = (row: Row): row is MeasuredRow => 'ratio' in row;
 
 function cellsOf(row: MeasuredRow): string[] {
   const { name, ours, anchor, ratio, spread, runs, unit, against = '', goal, met = '' } = row;
@@ -181,8 +190,15 @@ function goalText(goal: Goal | undefined): string {
   return `${sign} ${short(goal.must)}${goal.aim === undefined ? '' : ` (${short(goal.aim)})`}`;
 }
 
-function openLine({ name, against, open }: OpenRow): string {
-  return `open: ${name}${against === undefined ? '' : `, against ${against}`}: ${open}`;
+/** One for each anchor that is missing, for one reason. */
+function openLines(rows: readonly Row[]): string[] {
+  const reasons = new Map<string, string[]>();
+  for (const row of rows) {
+    if (!('open' in row)) continue;
+    const why = `${row.against === undefined ? '' : `against ${row.against}: `}${row.open}`;
+    reasons.set(why, [...(reasons.get(why) ?? []), row.name]);
+  }
+  return [...reasons].map(([why, names]) => `open, ${why}: ${names.join('; ')}`);
 }
 
 const short = (value: number): string => `${Number(value.toPrecision(3))}`;

@@ -11,7 +11,7 @@ import {
   skipWithout,
 } from '../support/tcp-checks.ts';
 import { TcpClient } from '../support/tcp-client.ts';
-import { CLIENT, TcpRig } from '../support/tcp-rig.ts';
+import { CLIENT, HEADERS, TcpRig } from '../support/tcp-rig.ts';
 import { PATTERN } from '../support/tcp-services.ts';
 import { Sniffer } from '../support/tcp-sniffer.ts';
 
@@ -40,27 +40,48 @@ describe.skipIf(skipWithout('nft', 'ethtool', 'tcpdump'))('TCP connections that 
     await expectNoBadChecksum(rig);
   });
 
-  test("all that we send into the kernel's sink is acknowledged, and its FIN follows ours", async () => {
-    const rig = await TcpRig.open({ options });
-    await rig.peerServer('sink', PORT);
-    const client = new TcpClient(rig.stack, KERNEL, PORT);
-    client.send(new Uint8Array(8 << 20));
-    expect([await client.outcome, client.bytes]).toEqual(['closed', 0]);
-    await expectNothingLeft(rig);
-  });
+  test.each(HEADERS)(
+    "16 MiB come back from the kernel's echo, and all packets come home: %s",
+    async (_, vnetHdr) => {
+      const rig = await TcpRig.open({ vnetHdr, options });
+      await rig.peerServer('echo', PORT);
+      const client = new TcpClient(rig.stack, KERNEL, PORT);
+      const text = Buffer.alloc(16 << 20, PATTERN);
+      client.send(text);
+      expect(await client.outcome).toBe('closed');
+      expect(client.bytes).toBe(text.length);
+      await expectNothingLeft(rig);
+      await expectNoBadChecksum(rig);
+    },
+  );
 
-  test("we abort what comes from the kernel's source without end: it hears ECONNRESET", async () => {
-    const rig = await TcpRig.open({ options });
-    await rig.peerServer('source', PORT);
-    const client = new TcpClient(rig.stack, KERNEL, PORT);
-    await rig.until(() => client.bytes > 1 << 20, '1 MiB from the source');
-    client.socket.abort();
-    await expectNothingLeft(rig);
-    expect((await rig.nstat()).TcpEstabResets).toBe(1);
-    // The server lives, and serves the next one.
-    const next = new TcpClient(rig.stack, KERNEL, PORT);
-    await rig.until(() => next.bytes > 0, 'octets for the next one');
-  });
+  test.each(HEADERS)(
+    "all that we send into the kernel's sink is acknowledged, and its FIN follows ours: %s",
+    async (_, vnetHdr) => {
+      const rig = await TcpRig.open({ vnetHdr, options });
+      await rig.peerServer('sink', PORT);
+      const client = new TcpClient(rig.stack, KERNEL, PORT);
+      client.send(new Uint8Array(8 << 20));
+      expect([await client.outcome, client.bytes]).toEqual(['closed', 0]);
+      await expectNothingLeft(rig);
+    },
+  );
+
+  test.each(HEADERS)(
+    "we abort what comes from the kernel's source without end, it hears ECONNRESET: %s",
+    async (_, vnetHdr) => {
+      const rig = await TcpRig.open({ vnetHdr, options });
+      await rig.peerServer('source', PORT);
+      const client = new TcpClient(rig.stack, KERNEL, PORT);
+      await rig.until(() => client.bytes > 1 << 20, '1 MiB from the source');
+      client.socket.abort();
+      await expectNothingLeft(rig);
+      expect((await rig.nstat()).TcpEstabResets).toBe(1);
+      // The server lives, and serves the next one.
+      const next = new TcpClient(rig.stack, KERNEL, PORT);
+      await rig.until(() => next.bytes > 0, 'octets for the next one');
+    },
+  );
 
   test('200 connections at once to the kernel come and go', async () => {
     const rig = await TcpRig.open({ options });

@@ -14,7 +14,7 @@ import {
 } from '../support/tcp-checks.ts';
 import { TcpClient } from '../support/tcp-client.ts';
 import { type HttpLog, serveHttp } from '../support/tcp-http.ts';
-import { STACK, TcpRig } from '../support/tcp-rig.ts';
+import { HEADERS, STACK, TcpRig } from '../support/tcp-rig.ts';
 import { ECHO, PATTERN, patternDigest, TcpServices } from '../support/tcp-services.ts';
 import { Sniffer } from '../support/tcp-sniffer.ts';
 
@@ -27,8 +27,8 @@ const URL = `http://${STACK}`;
 
 const sha256 = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-async function httpRig(): Promise<{ rig: TcpRig; log: HttpLog }> {
-  const rig = await TcpRig.open({ options: { tcpTimeWaitMs: 50 } });
+async function httpRig(vnetHdr = false): Promise<{ rig: TcpRig; log: HttpLog }> {
+  const rig = await TcpRig.open({ vnetHdr, options: { tcpTimeWaitMs: 50 } });
   return { rig, log: serveHttp(rig.host, rig.stack) };
 }
 
@@ -44,8 +44,8 @@ async function expectServed({ rig, log }: { rig: TcpRig; log: HttpLog }): Promis
 }
 
 describe.skipIf(skipWithout('curl', 'nc', 'tcpdump'))('clients that everybody has', () => {
-  test('curl gets 10 MB as they are', async () => {
-    const http = await httpRig();
+  test.each(HEADERS)('curl gets 10 MB as they are: %s', async (_, vnetHdr) => {
+    const http = await httpRig(vnetHdr);
     const file = join(folder, 'got');
     await curl(http.rig, '-o', file, `${URL}/octets/${TEN_MB}`);
     expect(sha256(readFileSync(file))).toBe(patternDigest(TEN_MB));
@@ -61,8 +61,8 @@ describe.skipIf(skipWithout('curl', 'nc', 'tcpdump'))('clients that everybody ha
     await expectServed(http);
   });
 
-  test('curl posts 1 MB and gets it back', async () => {
-    const http = await httpRig();
+  test.each(HEADERS)('curl posts 1 MB and gets it back: %s', async (_, vnetHdr) => {
+    const http = await httpRig(vnetHdr);
     const [sent, got] = [join(folder, 'sent'), join(folder, 'echoed')];
     writeFileSync(sent, Buffer.alloc(ONE_MB, PATTERN));
     await curl(http.rig, '-o', got, '--data-binary', `@${sent}`, `${URL}/echo`);

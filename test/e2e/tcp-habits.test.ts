@@ -143,7 +143,7 @@ describe.skipIf(skipWithout('tcpdump'))('habits of applications', () => {
     const rig = await TcpRig.open({ options });
     const services = new TcpServices(rig.stack);
     const sniffer = await Sniffer.start(rig, join(folder, 'ping-pong.pcap'));
-    await rig.peer(['pingpong', STACK, ECHO, 0.1]);
+    await rig.peer(['pingpong', STACK, ECHO, 0.5]);
     await expectNothingLeft(rig, services);
     const ours = (await expectCleanWire(sniffer)).filter(({ fromStack }) => fromStack);
     const pure = ours.filter(({ text, flags }) => text === 0 && (flags & 7) === 0);

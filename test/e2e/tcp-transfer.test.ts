@@ -5,17 +5,12 @@ import type { Options } from '@tunstack/stack';
 import { describe, expect, test } from 'vitest';
 import { expectNoBadChecksum, expectNothingLeft, share, skipWithout } from '../support/tcp-checks.ts';
 import { memory } from '../support/tcp-memory.ts';
-import { STACK, TcpRig } from '../support/tcp-rig.ts';
+import { HEADERS, STACK, TcpRig } from '../support/tcp-rig.ts';
 import { ECHO, patternDigest, SINK, SOURCE, TcpServices } from '../support/tcp-services.ts';
 
 const MIB = 1 << 20;
 
-const HEADERS: readonly (readonly [string, boolean])[] = [
-  ['without the vnet header', false],
-  ['with the vnet header', true],
-];
-
-/** What the network did, for whoever reads the log of a soak. */
+/** What the network did, for whoever reads the log of a soak. With offload: offload-loss.test.ts. */
 const LOSSES: readonly (readonly [string, number, number])[] = [
   ['16 MiB at 1 %', 16 * MIB, 1],
   ['4 MiB at 5 %', 4 * MIB, 5],
@@ -58,14 +53,17 @@ describe.skipIf(skipWithout('nft', 'ethtool'))('TCP transfers between the kernel
     await expectNoBadChecksum(rig);
   });
 
-  test('the first windows of 500 connections find room in the queue of the device', async () => {
-    const rig = await TcpRig.open({ options: { tcpTimeWaitMs: 50 } });
-    const services = new TcpServices(rig.stack);
-    await rig.peer(['many', STACK, ECHO, 500, 14_480]);
-    expect(services.accepted).toBe(500);
-    expect(await rig.queueDrops()).toBe(0);
-    await expectNothingLeft(rig, services);
-  });
+  test.each(HEADERS)(
+    'the first windows of 500 connections find room in the queue of the device: %s',
+    async (_, vnetHdr) => {
+      const rig = await TcpRig.open({ vnetHdr, options: { tcpTimeWaitMs: 50 } });
+      const services = new TcpServices(rig.stack);
+      await rig.peer(['many', STACK, ECHO, 500, 14_480]);
+      expect(services.accepted).toBe(500);
+      expect(await rig.queueDrops()).toBe(0);
+      await expectNothingLeft(rig, services);
+    },
+  );
 
   test.each(LOSSES)(
     'a lossy wire loses no octet of an echo: %s',

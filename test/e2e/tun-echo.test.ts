@@ -57,10 +57,11 @@ async function blast(
 
 describe.skipIf(requireTun())('tun-echo and the kernel', () => {
   test.each([
-    ['one at a time', ['-c', '20000']],
-    ['64 at a time, 1400 octets', ['-l', '64', '-s', '1400', '-c', '20000']],
-  ])('a flood of 20,000 pings loses nothing: %s', async (_, flags) => {
-    const echo = await startEcho();
+    ['one at a time', [], ['-c', '20000']],
+    ['64 at a time, 1400 octets', [], ['-l', '64', '-s', '1400', '-c', '20000']],
+    ['with the vnet header', ['--vnet-hdr'], ['-l', '64', '-s', '1400', '-c', '20000']],
+  ])('a flood of 20,000 pings loses nothing: %s', async (_, echoFlags, flags) => {
+    const echo = await startEcho(...echoFlags);
     const { stdout } = await run([...echo.enter, tool('ping'), '-q', '-f', ...flags, '10.9.0.2'], 60_000);
     const end = await stopEcho(echo);
     expect(stdout).toContain('20000 packets transmitted, 20000 received, 0% packet loss');
@@ -79,8 +80,11 @@ describe.skipIf(requireTun())('tun-echo and the kernel', () => {
     expect(udp).toEqual({ sent: 5000, received: 5000, wrong: 0 });
   });
 
-  test('a UDP echo of 100,000 datagrams answers or counts each one', async () => {
-    const echo = await startEcho();
+  test.each([
+    ['with the vnet header', ['--vnet-hdr']],
+    ['without', []],
+  ])('a UDP echo of 100,000 datagrams answers or counts each one: %s', async (_, flags) => {
+    const echo = await startEcho(...flags);
     const { sent, received, wrong } = await blast(echo, 100_000, 64, 2000);
     const { stdout: link } = await run([...echo.enter, 'ip', '-s', '-j', 'link', 'show', echo.device]);
     const [{ stats64 }] = JSON.parse(link) as { stats64: { tx: { dropped: number } } }[];

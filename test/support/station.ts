@@ -60,7 +60,7 @@ export class StationLink implements Link {
           interfaceChanged: () => this.user?.changed(),
           linkUp() {},
         },
-        input: { receive: (packet) => this.datagramArrives(packet) },
+        input: { receive: (packet) => this.datagramArrives(packet), batchEnds() {} },
         ethernet: { neighbors, arp: new Arp(this.context, neighbors, policy) },
         groups: { hearsFrame: () => false },
       },

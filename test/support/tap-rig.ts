@@ -15,7 +15,7 @@ import {
   TunLink,
 } from '@tunstack/tun';
 import { onTestFinished } from 'vitest';
-import { nativeProgram } from '../../bench/src/native.ts';
+import { nativeProgram } from '../../bench/src/rig/native.ts';
 import { Running, run, tool } from './namespace.ts';
 
 export const STACK = '10.9.0.2';

@@ -16,10 +16,16 @@ import {
   TunLink,
 } from '@tunstack/tun';
 import { onTestFinished } from 'vitest';
-import { nativeProgram } from '../../bench/src/native.ts';
+import { nativeProgram } from '../../bench/src/rig/native.ts';
 import { Running, root, run, tool } from './namespace.ts';
 
 export const STACK = '10.9.0.2';
+/** What a test is run with that is to hold with and without offload: its name, and `vnetHdr`. */
+export const HEADERS: readonly (readonly [string, boolean])[] = [
+  ['without the vnet header', false],
+  ['with the vnet header', true],
+];
+
 /** The client's address where it is routed. */
 export const CLIENT = '10.8.0.1';
 /** A namespace's holder that outlives its test goes away by itself. */

@@ -2,17 +2,14 @@
 
 import { readFileSync } from 'node:fs';
 import { type Capture, readPcap } from '@tunstack/pcap';
-import { type Running, run, tool } from './namespace.ts';
+import { type Running, tool } from './namespace.ts';
 import { STACK, type TcpRig } from './tcp-rig.ts';
+import { faultsIn, tshark } from './tshark.ts';
 
 /** So much may wait for tcpdump on a busy machine, KiB; each packet takes the room of the longest. */
 const RING_KIB = 65_536;
 /** In a ping: the last thing that is captured. */
 const MARK = 'c0ffee5eed';
-
-const CHECKS = ['-o', 'tcp.check_checksum:TRUE', '-o', 'ip.check_checksum:TRUE'];
-/** The text is nothing but octets: what the dissector of some port makes of it is not asked. */
-const NO_APPLICATION = ['-d', 'tcp.port==1-65535,data', '-o', 'tcp.desegment_tcp_streams:FALSE'];
 
 export class Sniffer {
   readonly file: string;
@@ -44,19 +41,11 @@ export class Sniffer {
 
   /** What tshark finds wrong: malformed packets and bad checksums, a line each. */
   async faults(): Promise<string> {
-    // Linux (CSUM_MANGLED_0) and we write 0xffff for 0 by UDP's rule; to whoever sums, both are right (RFC 1624 section 3).
-    const badTcp = 'tcp.checksum.status == "Bad" && tcp.checksum != 0xffff';
-    return this.tshark(`_ws.malformed || (${badTcp}) || ip.checksum.status == "Bad"`);
+    return faultsIn(this.file);
   }
 
   /** tshark's lines for a display filter, or these fields of them. */
   async tshark(filter: string, ...fields: string[]): Promise<string> {
-    const wanted = fields.length === 0 ? [] : ['-T', 'fields', ...fields.flatMap((field) => ['-e', field])];
-    const { code, stdout, stderr } = await run(
-      [tool('tshark'), '-n', '-r', this.file, ...CHECKS, ...NO_APPLICATION, '-Y', filter, ...wanted],
-      60_000,
-    );
-    if (code !== 0) throw new Error(stderr);
-    return stdout;
+    return tshark(this.file, filter, ...fields);
   }
 }

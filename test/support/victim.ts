@@ -31,6 +31,7 @@ interface Inside {
   readonly paths: { readonly size: number };
   readonly tcp: {
     readonly deadlines: { readonly size: number };
+    readonly asleep: { readonly deadlines: { readonly size: number } };
     readonly connections: {
       readonly size: number;
       readonly halfOpen: number;
@@ -169,7 +170,7 @@ export class Victim {
       packets: pool.inUse,
       sendBytes: pool.chunks.inUseBytes,
       receiveBytes: connections.receiveStore.allocated,
-      deadlines: tcp.deadlines.size,
+      deadlines: tcp.deadlines.size + tcp.asleep.deadlines.size,
     };
   }
 

@@ -9,7 +9,7 @@ import { AllocLink } from './alloc-link.ts';
 import { AllocPeer, SERVER_PORT, type TcpLoad } from './alloc-peer.ts';
 import { echoRequest, udpRequest } from './frames.ts';
 
-const WARM_UP = 200_000;
+const WARM_UP_MAX = 200_000;
 /** Microseconds of one pump and of one packet, so that TCP has a round trip. */
 const PUMP_US = 20;
 const PACKET_US = 1;
@@ -19,6 +19,7 @@ const PATIENCE = 100_000;
 const words = process.argv.slice(2);
 const [packets, batch] = words.slice(0, 2).map(Number);
 const [protocol, what, offload] = words.slice(2);
+const warmUp = Math.min(packets, WARM_UP_MAX);
 
 let collections = 0;
 new PerformanceObserver((list) => {
@@ -134,7 +135,7 @@ function used(): number {
   return heapUsed + external;
 }
 
-pump(WARM_UP);
+pump(warmUp);
 // What was compiled in the warm-up settles; entries of the observer come in a later turn of the event loop.
 setTimeout(() => {
   collections = 0;

@@ -2,15 +2,18 @@
 // of the heap and of array buffers, after garbage collection. Prints octets per connection as JSON.
 //   argv: KIND COUNT      flags: --expose-gc
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Host, type TcpSocket as NodeSocket, TcpServer } from '@tunstack/node';
 import { type Options, Stack, type TcpHandler, type TcpSocket } from '@tunstack/stack';
 import { PacketPool } from '@tunstack/stack/contract';
 import { CROWD_ADDRESS, CROWD_PORT, Crowd } from './crowd.ts';
 
 /** Before the first reading: code is compiled, feedback is collected, pools have their first arenas. */
-const WARM_UP = 256;
+const WARM_UP = 2048;
 const PATIENCE = 20_000;
 const REQUEST = 100;
+const PAUSE_MS = 4000;
+const PAUSE_STEP_MS = 50;
 const ANSWER: Uint8Array = new Uint8Array(1024);
 
 const [kind, words] = process.argv.slice(2);
@@ -37,12 +40,21 @@ function answerCore(socket: TcpSocket): void {
 
 const handler: TcpHandler = phase === 'used' ? { readable: answerCore } : {};
 
-/** Of the stack's own face, with a clock that stands still. */
-function coreStack(): { crowd: Crowd; turn: () => Promise<void> } {
+interface Rig {
+  readonly crowd: Crowd;
+  readonly turn: () => Promise<void>;
+  /** Some seconds without a packet. */
+  readonly pause: () => Promise<void>;
+}
+
+/** Of the stack's own face, with a clock that is moved by hand. */
+function coreStack(): Rig {
   let seed = 1;
   const entropy = { int32: () => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) | 0) };
   const pool = new PacketPool();
-  const stack = new Stack({ clock: { nowMs: () => 1, nowUs: () => 1000 }, entropy, pool, options });
+  let nowMs = 1;
+  const clock = { nowMs: () => nowMs, nowUs: () => nowMs * 1000 };
+  const stack = new Stack({ clock, entropy, pool, options });
   const crowd = crowdOf(pool);
   stack.addLink(crowd, CROWD_ADDRESS);
   const listener = stack.tcpListener({
@@ -55,17 +67,21 @@ function coreStack(): { crowd: Crowd; turn: () => Promise<void> } {
     },
   });
   listener.listen('0.0.0.0', CROWD_PORT, { backlog: 4096 });
-  return {
-    crowd,
-    turn: () => {
-      stack.pump();
-      return Promise.resolve();
-    },
+  const turn = (): Promise<void> => {
+    stack.pump();
+    return Promise.resolve();
   };
+  // Not for those who would time out meanwhile.
+  const pauseMs = phase === 'fresh' || phase === 'used' ? PAUSE_MS : 0;
+  const pause = (): Promise<void> => {
+    for (const end = nowMs + pauseMs; nowMs < end; nowMs += PAUSE_STEP_MS) stack.pump();
+    return Promise.resolve();
+  };
+  return { crowd, turn, pause };
 }
 
 /** Of net's face: a Duplex a connection. */
-function nodeStack(): { crowd: Crowd; turn: () => Promise<void> } {
+function nodeStack(): Rig {
   const host = new Host();
   const stack = host.stack(options);
   const crowd = crowdOf(host.pool);
@@ -76,14 +92,15 @@ function nodeStack(): { crowd: Crowd; turn: () => Promise<void> } {
     if (phase === 'used') socket.on('data', () => socket.write(ANSWER));
   });
   server.listen(CROWD_PORT, '0.0.0.0', 4096);
-  return { crowd, turn: () => new Promise((resolve) => setImmediate(resolve)) };
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  return { crowd, turn, pause: () => sleep(PAUSE_MS) };
 }
 
 function fail(error: Error): never {
   throw error;
 }
 
-const { crowd, turn } = face === 'node' ? nodeStack() : coreStack();
+const { crowd, turn, pause } = face === 'node' ? nodeStack() : coreStack();
 
 /** All that was asked for has happened. */
 function done(connections: number): boolean {
@@ -98,8 +115,9 @@ async function connect(more: number, total: number): Promise<void> {
     if (turns > PATIENCE) throw new Error(`${accepted} of ${total} connections were accepted`);
     await turn();
   }
-  // The last answers arrive.
+  // The last answers arrive, and then nothing happens for a while: what a pause gives back is given back.
   for (let turns = 0; turns < 64; turns++) await turn();
+  await pause();
 }
 
 function used(): number {

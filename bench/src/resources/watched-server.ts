@@ -9,12 +9,16 @@ import { PerformanceObserver } from 'node:perf_hooks';
 import { Host } from '@tunstack/node';
 import { C, type Stack, type TcpSocket } from '@tunstack/stack';
 import { adoptDevice, TunLink } from '@tunstack/tun';
+import { median } from '../rows.ts';
 import { serveBulk } from '../tcp/services.ts';
 import { CROWD_ADDRESS, CROWD_PORT, Crowd } from './crowd.ts';
 import { BLOCKED_MS, type Blocked, type Collected, KEEP_ALIVE_MS, KEPT_PORT } from './watched.ts';
 
 /** After the blockage: longer than any timeout that it could have caused. */
 const LOOK_AFTER_MS = 1500;
+
+/** What is collected before is of the start: modules, code that is compiled. */
+const START_MS = 3000;
 
 const [crowdSize, sinkPort, sourcePort, echoPort, mtu] = process.argv.slice(2).map(Number);
 
@@ -24,15 +28,36 @@ const device = adoptDevice({ fd: 3, mode: 'tun', vnetHdr: true, mtu });
 stack.addLink(new TunLink({ device, pool: host.pool }), '10.9.0.2/24');
 serveBulk(stack, sinkPort, sourcePort, echoPort);
 
-const collected: Collected = { longestMs: 0, totalMs: 0, collections: 0 };
+const collected: Collected = {
+  longestMs: 0,
+  medianMs: 0,
+  longestKind: 0,
+  longestAtMs: 0,
+  totalMs: 0,
+  collections: 0,
+};
 const observer = new PerformanceObserver((list) => collect(list.getEntries()));
 observer.observe({ entryTypes: ['gc'] });
 
-function collect(entries: readonly { readonly duration: number }[]): void {
-  for (const { duration } of entries) {
+/** As perf_hooks' entries of type gc are. */
+interface Collection {
+  readonly duration: number;
+  readonly startTime: number;
+  readonly detail?: unknown;
+}
+
+const durations: number[] = [];
+
+function collect(entries: readonly Collection[]): void {
+  for (const { duration, startTime, detail } of entries) {
+    if (startTime < START_MS) continue;
+    durations.push(duration);
     collected.collections++;
     collected.totalMs += duration;
-    if (duration > collected.longestMs) collected.longestMs = duration;
+    if (duration <= collected.longestMs) continue;
+    collected.longestMs = duration;
+    collected.longestAtMs = startTime;
+    collected.longestKind = (detail as { kind: number }).kind;
   }
 }
 
@@ -78,6 +103,7 @@ process.on('SIGUSR2', () => {
 
 process.on('SIGTERM', () => {
   collect(observer.takeRecords());
+  if (durations.length > 0) collected.medianMs = median(durations);
   tell(collected);
   process.exit(0);
 });

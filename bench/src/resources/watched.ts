@@ -14,6 +14,10 @@ export const KEEP_ALIVE_MS = 10_000;
 /** What the collector took. */
 export interface Collected {
   longestMs: number;
+  medianMs: number;
+  /** Which kind of collection that was (perf_hooks' NODE_PERFORMANCE_GC_*), and when, milliseconds after the process began. */
+  longestKind: number;
+  longestAtMs: number;
   totalMs: number;
   collections: number;
 }

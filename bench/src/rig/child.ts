@@ -4,6 +4,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** None outlives the bench, whatever ends it: a namespace lives as long as somebody is in it. */
+const living = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
 /** A child process whose output is read line by line, and which ends by our pid or in time. `inherited` is its fd 3. */
 export class Child {
   readonly process: ChildProcess;
@@ -16,6 +22,7 @@ export class Child {
     const [program, ...args] = words;
     const stdio = ['ignore' as const, 'pipe' as const, 'pipe' as const];
     this.process = spawn(program, args, { stdio: inherited === undefined ? stdio : [...stdio, inherited] });
+    living.add(this.process);
     let rest = '';
     this.process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       const parts = (rest + text).split('\n');
@@ -30,6 +37,7 @@ export class Child {
       this.errors += error.message;
     });
     this.process.on('close', () => {
+      living.delete(this.process);
       this.ended = true;
       this.waiting?.();
     });

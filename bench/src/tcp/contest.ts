@@ -7,8 +7,10 @@ import { type Effort, type Goal, type Row, rowOf, wanted } from '../rows.ts';
 import { type Answer, type Figure, type Load, runLoad } from './load.ts';
 
 const LEAST_ROUNDS = 5;
-/** Of the first run, which does not count, of whom V8 compiles meanwhile. */
+/** V8 compiles what runs: so long, and until so much of the CPU went to it, but not for ever on a machine that has other work. */
 const COMPILING_SECONDS = 3;
+const COMPILED_NS = 1.5e9;
+const COMPILING_RUNS_MAX = 4;
 
 /** A rival, and which figures, by their names, have a goal beside it. */
 export interface Rival {
@@ -43,7 +45,12 @@ export const WITHOUT_OFFLOAD = (against?: string): Contestant => ours(false, aga
 /** All rows of a contest. Throws when ours fails; a rival that fails is out, and its rows are open. */
 export async function contest(what: Contest, effort: Effort): Promise<Row[]> {
   const nameOf = ({ name }: Figure): string => (what.title === '' ? name : `${name}, ${what.title}`);
-  const loads = what.loads.filter(({ figures }) => figures.some((figure) => wanted(nameOf(figure), effort)));
+  const asked = (figure: Figure, { contestant }: Rival): boolean =>
+    wanted(`${nameOf(figure)} / ${contestant.name}`, effort);
+  const askedOf = ({ figures }: Load, rival: Rival): boolean =>
+    figures.some((figure) => asked(figure, rival));
+  const rivals = rivalsOf(what, effort).filter((rival) => what.loads.some((load) => askedOf(load, rival)));
+  const loads = what.loads.filter((load) => rivals.some((rival) => askedOf(load, rival)));
   if (loads.length === 0) return [];
   const { mtu = 1500, free = false } = what;
   const place: Place = { mtu, cpu: free ? undefined : cpus().stack };
@@ -52,12 +59,13 @@ export async function contest(what: Contest, effort: Effort): Promise<Row[]> {
   const entrants: Entrant[] = [];
   const rows: Row[] = [];
   try {
-    for (const rival of rivalsOf(what, effort)) entrants.push(await enter(rival, place));
+    for (const rival of rivals) entrants.push(await enter(rival, place));
     for (const load of loads) {
       const mine = await compare(own, server, entrants, load, effort);
       for (const figure of load.figures) {
-        if (!wanted(nameOf(figure), effort)) continue;
-        for (const entrant of entrants) rows.push(...rowsFor(nameOf(figure), figure, mine, entrant, effort));
+        for (const entrant of entrants) {
+          if (asked(figure, entrant)) rows.push(...rowsFor(nameOf(figure), figure, mine, entrant, effort));
+        }
       }
     }
   } finally {
@@ -81,7 +89,7 @@ async function enter(rival: Rival, place: Place): Promise<Entrant> {
   }
 }
 
-/** Rounds, the first to warm up. Answers ours of each round; each rival's are left with it. */
+/** Rounds. Answers ours of each; each rival's are left with it. */
 async function compare(
   own: Contestant,
   server: Server,
@@ -89,32 +97,49 @@ async function compare(
   load: Load,
   effort: Effort,
 ): Promise<Answer[]> {
-  const { quick, runs } = effort;
+  const { quick, runs, seconds } = effort;
   const least = quick ? runs : Math.max(runs, LEAST_ROUNDS);
   const mine: Answer[] = [];
   for (const entrant of entrants) {
     entrant.answers.length = 0;
     entrant.failure = typeof entrant.server === 'string' ? entrant.server : undefined;
   }
-  for (let round = -1; round < least; round++) {
-    const answer = await runLoad(server, load, secondsOf(own, round, effort));
-    if (round >= 0) mine.push(answer);
-    for (const entrant of entrants) {
-      if (typeof entrant.server === 'string' || entrant.failure !== undefined) continue;
-      try {
-        const theirs = await runLoad(entrant.server, load, secondsOf(entrant.contestant, round, effort));
-        if (round >= 0) entrant.answers.push(theirs);
-      } catch (error) {
-        entrant.failure = (error as Error).message;
-      }
-    }
+  await warmUp(own, server, load, effort);
+  for (let round = 0; round < least; round++) {
+    mine.push(await runLoad(server, load, seconds));
+    for (const entrant of entrants) await runRival(entrant, load, effort, round === 0);
   }
   return mine;
 }
 
-/** How long a run of this round is; the first, -1, does not count. */
-export function secondsOf({ compiles }: Contestant, round: number, { quick, seconds }: Effort): number {
-  return round < 0 && compiles && !quick ? Math.max(seconds, COMPILING_SECONDS) : seconds;
+async function runRival(entrant: Entrant, load: Load, effort: Effort, first: boolean): Promise<void> {
+  const { contestant, server, answers } = entrant;
+  if (typeof server === 'string' || entrant.failure !== undefined) return;
+  try {
+    if (first) await warmUp(contestant, server, load, effort);
+    answers.push(await runLoad(server, load, effort.seconds));
+  } catch (error) {
+    entrant.failure = (error as Error).message;
+  }
+}
+
+/** What does not count: the first run, or as many as a program takes until it is compiled. */
+export async function warmUp(
+  { compiles }: Contestant,
+  server: Server,
+  load: Load,
+  { quick, seconds }: Effort,
+): Promise<void> {
+  if (quick) return;
+  if (!compiles) {
+    await runLoad(server, load, seconds);
+    return;
+  }
+  const before = server.cpuNs?.() ?? 0;
+  for (let run = 0; run < COMPILING_RUNS_MAX; run++) {
+    await runLoad(server, load, Math.max(seconds, COMPILING_SECONDS));
+    if (server.cpuNs === undefined || server.cpuNs() - before >= COMPILED_NS) return;
+  }
 }
 
 /** Of one figure beside one rival, and with `cpu` of what each costs its server. */

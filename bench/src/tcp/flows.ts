@@ -4,7 +4,7 @@
 import type { Contestant, Server } from '../peers/contestant.ts';
 import { cpus } from '../rig/cpus.ts';
 import { atLeast, type Effort, type Row, rowOf, wanted } from '../rows.ts';
-import { contest, secondsOf, WITH_OFFLOAD } from './contest.ts';
+import { contest, WITH_OFFLOAD, warmUp } from './contest.ts';
 import { flows, runLoad } from './load.ts';
 
 const COUNT = 8;
@@ -22,11 +22,11 @@ async function rowsOf(own: Contestant, server: Server, way: 'in' | 'out', effort
   const rounds = effort.quick ? effort.runs : Math.max(effort.runs, LEAST_ROUNDS);
   const sums: [number, number][] = [];
   const alike: [number, number][] = [];
-  for (let round = -1; round < rounds; round++) {
-    const seconds = secondsOf(own, round, effort) * LONGER;
+  const seconds = effort.seconds * LONGER;
+  await warmUp(own, server, many, effort);
+  for (let round = 0; round < rounds; round++) {
     const { rate, jain } = await runLoad(server, many, seconds);
     const alone = await runLoad(server, one, seconds);
-    if (round < 0) continue;
     sums.push([rate / 1e6, alone.rate / 1e6]);
     alike.push([jain, 1]);
   }

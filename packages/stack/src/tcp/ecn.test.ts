@@ -141,6 +141,17 @@ describe('the sender (6.1.2, 6.1.4, 6.1.5)', () => {
     expect(bench.app.status().ssthresh).toBeLessThan(ssthresh);
   });
 
+  test('the echo that acknowledges just the window that was reduced is of the same mark: its sender has no CWR yet', () => {
+    const bench = sending({ options: { tcpCongestion: 'reno' } });
+    const echoes = [1, 2, 4, 6, 8, 10].flatMap((n) => echo(bench, 1 + n * MSS));
+    expect(bench.app.status().ssthresh).toBe(5 * MSS);
+    const cwr = [...echoes, ...bench.acks()].filter(({ flags }) => (flags & TCP_CWR) !== 0);
+    expect(cwr.map(({ seq }) => seq)).toEqual([1 + 10 * MSS]);
+    // What is echoed behind that segment is another mark.
+    echo(bench, bench.sndUna + MSS);
+    expect(bench.app.status().ssthresh).toBeLessThan(5 * MSS);
+  });
+
   test('a loss, too, is told by CWR with the next new text', () => {
     const bench = sending({ sack: true });
     bench.run(1200);

@@ -36,7 +36,7 @@ export function recoveryStep(
   if (d.dsack) undoAfterwards(c, tcb, loss);
   const repaired = tlpAnswered(c, tcb, loss, d);
   if (tcb.sackPermitted) {
-    rackUpdate(loss, d);
+    rackUpdate(tcb, loss, d);
     rackDsack(tcb, loss, d);
     if (loss.rackAdvanced || loss.reorderWait) d.lostOctets += rackDetect(c, tcb, loss);
   }
@@ -100,6 +100,8 @@ export function beginReduction(
 /** True: all that was outstanding when it began is acknowledged. */
 function ended(c: Connections, tcb: Tcb, loss: LossRecord, seg: Segment, d: Delivery): boolean {
   if (before(tcb.sndUna, tcb.recover)) return false;
+  // RFC 3168 6.1.2: the CWR stands just behind, and until it has that the peer echoes the same mark. As Linux (TCP_CA_CWR).
+  if (tcb.recovery === RECOVERY_REDUCE && d.marked && tcb.sndUna === tcb.recover) return false;
   if (tcb.recovery === RECOVERY_LOSS && loss.frto && d.original && mayFrtoUndo(c, tcb, loss)) return true;
   if (tcb.recovery !== RECOVERY_REDUCE && mayUndo(tcb, loss, seg, d.ackedOctets > 0)) {
     undo(c, tcb, loss);
