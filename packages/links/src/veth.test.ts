@@ -249,6 +249,21 @@ test('a sender that fills the pair goes on as soon as the other end has read, an
   expect([got, pool.inUse]).toEqual([500, 0]);
 });
 
+test('an end is full when so many octets wait, however few packets they are, and has room again once they are read', () => {
+  make({ queueBytes: 3000 });
+  expect([1500, 1499].map((length) => a.transmit(packet(length)))).toEqual([TAKEN, TAKEN]);
+  expect(a.room).toBeGreaterThan(0);
+  expect(a.transmit(packet(1500))).toBe(TAKEN);
+  const refused = packet(1);
+  expect([a.room, a.transmit(refused)]).toEqual([0, FULL]);
+  b.poll(1);
+  expect([a.room > 0, left.readies]).toEqual([true, 1]);
+  b.poll(10);
+  expect([right.packets.length, left.readies]).toEqual([3, 1]);
+  for (const one of [refused, ...right.packets]) one.release();
+  expect(pool.inUse).toBe(0);
+});
+
 test('two stacks that flood each other both get through', () => {
   const { one, two, run } = twoStacks({ queuePackets: 16 });
   const got = [0, 0];

@@ -5,6 +5,7 @@
 import {
   dropOnLink,
   FEATURE_CHECKSUM,
+  FEATURE_TSO_ECN,
   FEATURE_TSO4,
   FEATURE_USO,
   FULL,
@@ -29,9 +30,13 @@ export interface VethOptions {
   readonly medium?: number;
   /** Packets that wait at each end. */
   readonly queuePackets?: number;
+  /** Octets that wait at each end, of all packets but the last: what two stacks can pass on to each other within the caches. */
+  readonly queueBytes?: number;
   /** FEATURE_* of both ends: what they promise to pass through untouched. Checksum and GSO marks, by default. */
   readonly features?: number;
 }
+
+const QUEUE_BYTES: number = 512 << 10;
 
 /** Octets of link header that a frame may have on top of the MTU: Ethernet and one 802.1Q tag. */
 const FRAME_OVERHEAD = 18;
@@ -57,9 +62,9 @@ export class VethEnd implements Link {
   constructor(name: string, options: VethOptions) {
     this.name = name;
     this.medium = options.medium ?? MEDIUM_IP;
-    this.features = options.features ?? FEATURE_CHECKSUM | FEATURE_TSO4 | FEATURE_USO;
+    this.features = options.features ?? FEATURE_CHECKSUM | FEATURE_TSO4 | FEATURE_TSO_ECN | FEATURE_USO;
     this.mtuBytes = options.mtu ?? 1500;
-    this.inbox = new Inbox(options.queuePackets ?? 1024, this.counters);
+    this.inbox = new Inbox(options.queuePackets ?? 1024, this.counters, options.queueBytes ?? QUEUE_BYTES);
   }
 
   get mtu(): number {
@@ -100,7 +105,7 @@ export class VethEnd implements Link {
   poll(budget: number): number {
     const wasFull = this.inbox.room === 0;
     const count = this.inbox.poll(this.user, budget);
-    if (wasFull && count > 0) this.peer().user?.ready();
+    if (wasFull && this.inbox.room > 0) this.peer().user?.ready();
     return count;
   }
 

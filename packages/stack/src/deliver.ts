@@ -4,7 +4,7 @@ import { NONE } from './base/index-pool.ts';
 import type { Context } from './context.ts';
 import { C } from './contract/counters.ts';
 import { EMSGSIZE, EPROTO, OK } from './contract/errno.ts';
-import { CAST_HOST, type Packet } from './contract/packet.ts';
+import { CAST_HOST, GSO_NONE, type Packet } from './contract/packet.ts';
 import { R } from './contract/reasons.ts';
 import type { EchoSockets } from './icmp/echo-sockets.ts';
 import { ERROR_QUOTED, type IcmpEngine } from './icmp/engine.ts';
@@ -14,6 +14,7 @@ import { plateauBelow } from './ip/plateau.ts';
 import type { Icmp4Errors } from './ip4/icmp-error.ts';
 import type { Igmp } from './ip4/igmp.ts';
 import type { Upper } from './ip4/input.ts';
+import { cutPiece, gsoHeaders, gsoText, makePartial } from './ip4/segmentation.ts';
 import { ERROR_HARD, ERROR_SOFT, ERROR_TOO_BIG, type TcpEngine } from './tcp/engine.ts';
 import { PORT_UNREACHABLE, type UdpEngine } from './udp/engine.ts';
 import { ICMP_DEST_UNREACHABLE, UNREACH_PORT, UNREACH_PROTOCOL } from './wire/icmpv4.ts';
@@ -46,7 +47,7 @@ export class Deliver implements Upper {
   }
 
   deliver(packet: Packet): void {
-    const { tcp, udp, icmp, icmpErrors, igmp } = this.transports as Transports;
+    const { tcp, icmp, icmpErrors, igmp } = this.transports as Transports;
     const { counters } = this.context.stats;
     switch (ipv4Protocol(packet.bytes, packet.network)) {
       case PROTO_TCP:
@@ -55,10 +56,8 @@ export class Deliver implements Upper {
         return;
       case PROTO_UDP:
         counters[C.IpInDelivers]++;
-        if (udp.datagramArrives(packet) === PORT_UNREACHABLE) {
-          if (packet.cast !== CAST_HOST) this.context.drop(packet, R.UDP_NO_LISTENER);
-          else icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_PORT, 0, R.UDP_NO_PORT);
-        }
+        if (packet.gsoType === GSO_NONE) this.datagramArrives(packet);
+        else this.superArrives(packet);
         return;
       case PROTO_ICMP:
         counters[C.IpInDelivers]++;
@@ -72,6 +71,41 @@ export class Deliver implements Upper {
         }
         icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_PROTOCOL, 0, R.IP_UNKNOWN_PROTOCOL);
     }
+  }
+
+  private datagramArrives(packet: Packet): void {
+    const { udp, icmpErrors } = this.transports as Transports;
+    if (udp.datagramArrives(packet) !== PORT_UNREACHABLE) return;
+    if (packet.cast !== CAST_HOST) this.context.drop(packet, R.UDP_NO_LISTENER);
+    else icmpErrors.send(packet, ICMP_DEST_UNREACHABLE, UNREACH_PORT, 0, R.UDP_NO_PORT);
+  }
+
+  /** A super-datagram, head at its UDP header: each datagram that it stands for arrives, as if no device had put them together. */
+  private superArrives(packet: Packet): void {
+    const { context } = this;
+    const headers = gsoHeaders(packet);
+    if (headers === 0 || !makePartial(packet)) {
+      context.drop(packet, R.UDP_GSO);
+      return;
+    }
+    const text = gsoText(packet, headers);
+    let done = 0;
+    let index = 0;
+    do {
+      const piece = cutPiece(context.pool, packet, headers, done, index++);
+      if (piece === undefined) {
+        context.drop(packet, R.NO_BUFFER);
+        return;
+      }
+      piece.cast = packet.cast;
+      piece.ingress = packet.ingress;
+      piece.path = packet.path;
+      piece.addressSum = packet.addressSum;
+      piece.pull(piece.transport - piece.network);
+      this.datagramArrives(piece);
+      done += packet.gsoSize;
+    } while (done < text);
+    packet.release();
   }
 
   /**

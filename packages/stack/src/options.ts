@@ -9,6 +9,8 @@ export interface Options {
   readonly batchPackets: number;
   /** Full batches after which timers fire although more is waiting, so that no flood starves them. */
   readonly fullBatchesBeforeTimers: number;
+  /** Puts segments of one flow together that arrive one behind the other, before IP sees them: ip4/gro.ts. Linux ethtool -K gro. */
+  readonly gro: boolean;
   /** Answers (echo replies, errors) one batch may cause, per stack. */
   readonly answersMax: number;
   /** Paths kept that nobody holds (a cache, least recently used goes first). */
@@ -165,6 +167,7 @@ export const DEFAULT_OPTIONS: Options = {
   ttl: 64,
   batchPackets: 256,
   fullBatchesBeforeTimers: 4,
+  gro: true,
   answersMax: 512,
   idlePathsMax: 1024,
   pathsMax: 262_144,

@@ -21,6 +21,7 @@ import type { Reassembly } from './ip/reassembly.ts';
 import { type Route, RouteTable } from './ip/route-table.ts';
 import { Defragmenter } from './ip4/defragment.ts';
 import { Ip4Forward } from './ip4/forward.ts';
+import { Gro } from './ip4/gro.ts';
 import { Icmp4Errors } from './ip4/icmp-error.ts';
 import { Identification } from './ip4/identification.ts';
 import { Igmp } from './ip4/igmp.ts';
@@ -83,6 +84,7 @@ export class Stack implements InterfaceOwner, SocketHost {
   readonly routeTable: RouteTable;
   private readonly paths: PathTable;
   private readonly input: Ip4Input;
+  private readonly gro: Gro;
   private readonly output: Ip4Output;
   private readonly forward: Ip4Forward;
   private readonly reassembly: Reassembly;
@@ -127,6 +129,7 @@ export class Stack implements InterfaceOwner, SocketHost {
       defragmenter,
       this.groups,
     );
+    this.gro = new Gro(context, this.input);
     this.output = output;
     this.forward = forward;
     this.reassembly = defragmenter.reassembly;
@@ -138,8 +141,13 @@ export class Stack implements InterfaceOwner, SocketHost {
     deliver.connect({ tcp: this.tcp, udp: this.udp, icmp, echo: this.echo, icmpErrors, igmp });
     this.pumpOf = new Pump(context, config.clock, {
       faces: this.faces,
-      timed: [this.paths, this.tcp, this.reassembly, igmp, ...this.ethernet.timed],
-      drained: [forward, igmp, this.tcp, this.udp, this.echo, this.ethernet.arp],
+      timed: [this.paths, this.tcp, this.tcp.asleep, this.reassembly, igmp, ...this.ethernet.timed],
+      forward,
+      igmp,
+      tcp: this.tcp,
+      udp: this.udp,
+      echo: this.echo,
+      arp: this.ethernet.arp,
       drainWaiting: () => this.ethernet.neighbors.drainWaiting(),
       drainAnswers: () => output.drainAnswers(),
     });
@@ -274,7 +282,8 @@ export class Stack implements InterfaceOwner, SocketHost {
   }
 
   wake(): void {
-    this.waker?.wake();
+    // What a handler of the application does is served by the pump that called it.
+    if (!this.pumpOf.inEvents) this.waker?.wake();
   }
 
   wakeNow(): void {
@@ -312,7 +321,7 @@ export class Stack implements InterfaceOwner, SocketHost {
     const parts = {
       context: this.context,
       owner: this,
-      input: this.input,
+      input: this.gro,
       ethernet: this.ethernet,
       groups: this.groups,
     };

@@ -12,6 +12,31 @@ test('an adopted arena spans the whole buffer, so that octets keep their places'
   expect(arena.bytes[3]).toBe(44);
 });
 
+describe('what is allocated', () => {
+  test('lies in one arena as long as that has room, on cache lines, and does not overlap', () => {
+    const arenas = new Arenas();
+    const [first, second] = [arenas.allocate(100), arenas.allocate(1)];
+    expect(second.arena).toBe(first.arena);
+    expect([first.offset, second.offset, arenas.allocate(64).offset]).toEqual([0, 128, 192]);
+    expect(first.arena.bytes[0]).toBe(0);
+  });
+
+  test('goes on in a new arena, of what it needs or of as much as there was before', () => {
+    const arenas = new Arenas();
+    const small = arenas.allocate(64, 1024);
+    const large = arenas.allocate(1 << 20, 1024);
+    expect([small.arena.bytes.length, large.arena.bytes.length]).toEqual([1024, 1 << 20]);
+    const next = arenas.allocate(64, 1024);
+    expect([next.offset, next.arena.bytes.length]).toEqual([0, (1 << 20) + 1024]);
+    expect(arenas.at(small.arena.id)).toBe(small.arena);
+  });
+
+  test('by whoever wants much room around it, in one that has it', () => {
+    const { arena } = new Arenas().allocate(64, 1 << 16);
+    expect([arena.bytes.length, arena.words.length]).toEqual([1 << 16, 1 << 14]);
+  });
+});
+
 describe('memory that may change or go under a device is not adopted', () => {
   const arenas = new Arenas();
 

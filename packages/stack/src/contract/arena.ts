@@ -1,6 +1,10 @@
 // Arenas: the memory that a device may touch. Receive slabs, packet slots, send buffers. Each is registered once, so
 // that a batch of packets can be described to a device by integers alone.
 //
+//   arena  | slab | slots | slots | chunks | chunks | (not touched yet) |
+//
+// What a pool allocates lies together in few arenas: within one, octets are copied without a view of either place.
+//
 // Memory of the application comes and goes: it is adopted for as long as something that was sent lies in it. Its id is
 // used again afterwards, so whoever keeps addresses by id compares `version`, and lets go of what `disowned` names.
 
@@ -15,6 +19,12 @@ export interface Arena {
   readonly words: Uint32Array;
 }
 
+/** Octets of an arena, from `offset` on. */
+export interface Room {
+  readonly arena: Arena;
+  readonly offset: number;
+}
+
 /** Memory of the application, and how many times it was adopted. */
 interface Adopted {
   readonly arena: Arena;
@@ -27,6 +37,11 @@ export const ARENAS_MAX = 65_536;
 export const ADOPTED_MAX = 32_768;
 /** An arena is addressed by int32. */
 const BYTES_MAX = 0x7fff_ffff;
+/** Rooms begin on a cache line. */
+const ROOM_ALIGN = 64;
+/** The first arena that rooms are cut from holds the first small and medium slots. Each further one is as large as all before it. */
+const GROUND_MIN: number = 384 << 10;
+const GROUND_MAX: number = 32 << 20;
 /** Ids that were disowned, as far back as they are told. A power of two. */
 const DISOWNED_LOG = 1024;
 
@@ -39,6 +54,10 @@ export class Arenas {
   private readonly freeIds: number[] = [];
   private readonly adopted = new Map<unknown, Adopted>();
   private log: Int32Array = new Int32Array(0);
+  /** Where the next room is cut from, and how much of it is taken. */
+  private ground: Arena | undefined = undefined;
+  private groundUsed = 0;
+  private groundBytes = 0;
 
   /** Ids that were given out: all are below. */
   get count(): number {
@@ -54,6 +73,29 @@ export class Arenas {
   /** Changes when the memory under the id goes, and with it before the id gets other memory; never 0. */
   version(id: number): number {
     return this.versions[id];
+  }
+
+  /**
+   * Memory for good, zeros. It lies in one arena with what was allocated before, if that has room; else in a new one of `least`
+   * octets or more, of which the system gives only what is touched.
+   *
+   * @example
+   * const { arena, offset } = arenas.allocate(slabBytes);
+   * const packet = pool.lend(arena, offset, offset + headroom, length, offset + slabBytes);
+   */
+  allocate(length: number, least: number = GROUND_MIN): Room {
+    const size = (length + ROOM_ALIGN - 1) & -ROOM_ALIGN;
+    let { ground } = this;
+    if (ground === undefined || ground.bytes.length - this.groundUsed < size) {
+      const bytes = Math.max(size, least, Math.min(this.groundBytes, GROUND_MAX));
+      ground = this.register(new Uint8Array(bytes));
+      this.ground = ground;
+      this.groundUsed = 0;
+      this.groundBytes += bytes;
+    }
+    const offset = this.groundUsed;
+    this.groundUsed += size;
+    return { arena: ground, offset };
   }
 
   /** Makes `bytes` known for good. They must start where their memory starts, and their length must be a multiple of 4. */

@@ -1,13 +1,13 @@
 // Memory for what is sent, until it is acknowledged: chunks in arenas, so that a device reads them by reference.
 //
-//   arena, 1 MiB:  | span 64 KiB | span | span | ...     a span is one large chunk, or 16 small ones of 4 KiB
+//   room, 1 MiB:  | span 64 KiB | span | span | ...     a span is one large chunk, or 16 small ones of 4 KiB
 
 import { assert, CHECKS, POISON } from '../base/assert.ts';
 import type { Arena, Arenas } from './arena.ts';
 
 export const SMALL_CHUNK: number = 4 << 10;
 export const LARGE_CHUNK: number = 64 << 10;
-const ARENA_BYTES = 1 << 20;
+const ROOM_BYTES = 1 << 20;
 
 /** Octets [offset, offset + size) of an arena. */
 export interface Chunk {
@@ -23,6 +23,8 @@ class PooledChunk implements Chunk {
   readonly size: number;
   /** Where a small chunk was cut from. */
   readonly span: Span | undefined;
+  /** Its small chunks, once it was cut: they are kept, for request and answer cut and join it for ever. */
+  cut: Span | undefined = undefined;
   taken = false;
 
   constructor(arena: Arena, offset: number, size: number, span: Span | undefined) {
@@ -58,7 +60,7 @@ class Span {
 export class ChunkPool {
   /** Octets of the chunks that are out. */
   inUseBytes = 0;
-  /** Octets of arenas that were made. */
+  /** Octets of arenas that were taken. */
   allocatedBytes = 0;
   private readonly arenas: Arenas;
   private readonly limitBytes: number;
@@ -111,7 +113,10 @@ export class ChunkPool {
   private takeSmall(): PooledChunk | undefined {
     if (this.spans.length === 0) {
       const whole = this.takeLarge();
-      if (whole !== undefined) this.enlist(new Span(whole.arena, whole.offset, whole.size, whole));
+      if (whole !== undefined) {
+        whole.cut ??= new Span(whole.arena, whole.offset, whole.size, whole);
+        this.enlist(whole.cut);
+      }
     }
     const span = this.spans.at(-1);
     const chunk = span?.free.pop();
@@ -120,15 +125,15 @@ export class ChunkPool {
   }
 
   private grow(): void {
-    const size = Math.min(ARENA_BYTES, this.limitBytes - this.allocatedBytes) & -SMALL_CHUNK;
+    const size = Math.min(ROOM_BYTES, this.limitBytes - this.allocatedBytes) & -SMALL_CHUNK;
     if (size <= 0) return;
-    const arena = this.arenas.register(new Uint8Array(size));
+    const { arena, offset } = this.arenas.allocate(size);
     this.allocatedBytes += size;
     const rest = size % LARGE_CHUNK;
-    for (let offset = size - rest - LARGE_CHUNK; offset >= 0; offset -= LARGE_CHUNK) {
-      this.large.push(new PooledChunk(arena, offset, LARGE_CHUNK, undefined));
+    for (let at = size - rest - LARGE_CHUNK; at >= 0; at -= LARGE_CHUNK) {
+      this.large.push(new PooledChunk(arena, offset + at, LARGE_CHUNK, undefined));
     }
-    if (rest > 0) this.enlist(new Span(arena, size - rest, rest, undefined));
+    if (rest > 0) this.enlist(new Span(arena, offset + size - rest, rest, undefined));
   }
 
   private enlist(span: Span): void {

@@ -25,6 +25,13 @@ export const FEATURE_CHECKSUM = 1;
 export const FEATURE_TSO4 = 2;
 /** The link takes super-datagrams of UDP. */
 export const FEATURE_USO = 4;
+/** Of the super-segments that the link takes, those with CWR, too: only the first piece says it (RFC 3168 6.1.2). */
+export const FEATURE_TSO_ECN = 8;
+/**
+ * IP cuts super-segments for this link, which takes none (ip4/gso.ts): one pass through TCP for all its segments. Linux
+ * NETIF_F_GSO. Without it TCP sends segment by segment.
+ */
+export const FEATURE_GSO = 16;
 
 export const TAKEN = 0;
 export const FULL = 1;
@@ -72,7 +79,7 @@ export interface Link {
   readonly up: boolean;
   /** Packets that `transmit` will take now. */
   readonly room: number;
-  /** True when the last `poll` did not empty what waits to be received. */
+  /** True when the last `poll` did not empty what waits to be received, or `flush` saw that more has come. */
   readonly backlog: boolean;
   readonly counters: LinkCounters;
 

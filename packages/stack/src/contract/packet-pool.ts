@@ -187,10 +187,10 @@ export class PacketPool implements PacketHome {
   private grow(sizeClass: SlotClass): void {
     const count = Math.min(sizeClass.perArena, sizeClass.limit - sizeClass.made);
     if (count <= 0) return;
-    const arena = this.arenas.register(new Uint8Array(count * sizeClass.size));
+    const { arena, offset } = this.arenas.allocate(count * sizeClass.size);
     for (let i = count - 1; i >= 0; i--) {
       sizeClass.free.push(this.slots.length);
-      this.slots.push({ sizeClass, arena, offset: i * sizeClass.size });
+      this.slots.push({ sizeClass, arena, offset: offset + i * sizeClass.size });
     }
     sizeClass.made += count;
   }

@@ -271,6 +271,19 @@ describe('copies', () => {
       expect(to).toEqual(expected);
     },
   );
+
+  property.prop([octets(300), fc.nat({ max: 5 }), fc.nat({ max: 7 })])(
+    'copyOctets copies within one memory',
+    (from, at, offset) => {
+      const length = Math.max(0, from.length - at);
+      const memory = new Uint8Array(700);
+      memory.set(from);
+      const expected = memory.slice();
+      expected.set(from.subarray(at, at + length), 320 + offset);
+      copyOctets(memory, at, memory, 320 + offset, length);
+      expect(memory).toEqual(expected);
+    },
+  );
 });
 
 describe('reserve', () => {

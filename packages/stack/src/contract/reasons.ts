@@ -153,7 +153,7 @@ const table = [
   ['UDP_BAD_LENGTH', 'RFC 768', 'the UDP length is below 8', 'UdpInErrors'],
   ['UDP_BAD_CHECKSUM', 'RFC 1122 4.1.3.4', 'the UDP checksum is wrong', 'UdpInErrors', 'UdpInCsumErrors'],
   ['UDP_PORT_ZERO', 'RFC 768', 'destination port 0 is nobody', 'UdpInErrors'],
-  ['UDP_GSO', 'virtio 1.2 5.1.6', 'a super-datagram: this version does not split them', 'UdpInErrors'],
+  ['UDP_GSO', 'virtio 1.2 5.1.6', 'a super-datagram whose lengths or marks are wrong', 'UdpInErrors'],
   ['UDP_NO_PORT', 'RFC 1122 4.1.3.1', 'no socket has this port', 'UdpNoPorts'],
   [
     'UDP_NO_LISTENER',

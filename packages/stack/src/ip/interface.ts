@@ -24,9 +24,15 @@ import {
   writeEther,
 } from '../wire/ether.ts';
 
-/** What takes packets from an interface: IP input, or the Ethernet layer. */
+/** What takes datagrams that arrived. */
 export interface PacketInput {
   receive(packet: Packet): void;
+}
+
+/** The first of them, above a link. */
+export interface BatchInput extends PacketInput {
+  /** The link has handed up what it had: nothing may be held back. */
+  batchEnds(): void;
 }
 
 /** What an interface tells its stack. */
@@ -51,7 +57,7 @@ export interface Sender {
 export interface InterfaceParts {
   readonly context: Context;
   readonly owner: InterfaceOwner;
-  readonly input: PacketInput;
+  readonly input: BatchInput;
   /** What stands between IP and a link of Ethernet. */
   readonly ethernet: { readonly neighbors: Neighbors; readonly arp: Arp };
   /** Which frames to groups concern us. */
@@ -98,6 +104,12 @@ export class Interface implements LinkUser, Station {
 
   get name(): string {
     return this.link.name;
+  }
+
+  /** Lets the link hand up to `budget` packets. */
+  poll(budget: number): void {
+    this.link.poll(budget);
+    this.parts.input.batchEnds();
   }
 
   receive(packet: Packet): void {

@@ -28,9 +28,9 @@ import {
   setIpv4Checksum,
   setIpv4Ttl,
 } from '../wire/ipv4.ts';
-import { wireLength } from './gso.ts';
 import type { Icmp4Errors } from './icmp-error.ts';
 import { record, recordFault } from './record.ts';
+import { wireLength } from './segmentation.ts';
 
 /** Sends a datagram of somebody else's: Ip4Output. */
 export interface ForwardOutput {
@@ -118,8 +118,6 @@ export class Ip4Forward {
     if (this.queue.push({ packet, face, nextHop })) context.stats.counters[C.IpForwDatagrams]++;
     else context.drop(packet, R.FORWARD_QUEUE_FULL);
   }
-
-  settle(): void {}
 
   drain(): void {
     for (let on = this.queue.shift(); on !== undefined; on = this.queue.shift()) {

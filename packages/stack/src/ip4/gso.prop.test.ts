@@ -1,15 +1,16 @@
 // Segmentation in software: the pieces of a super-segment are the stream it carried, each a segment that TCP may take.
 
 import { fc, test as property } from '@fast-check/vitest';
-import { expect, test } from 'vitest';
-import { FEATURE_CHECKSUM, FEATURE_TSO4 } from '../contract/link.ts';
-import { CHECKSUM_PARTIAL, GSO_TCPV4, GSO_UDP_L4 } from '../contract/packet.ts';
+import { describe, expect, test } from 'vitest';
+import { FEATURE_CHECKSUM, FEATURE_TSO_ECN, FEATURE_TSO4, FEATURE_USO } from '../contract/link.ts';
+import { CHECKSUM_PARTIAL, CHECKSUM_VALID, GSO_TCPV4, GSO_UDP_L4 } from '../contract/packet.ts';
 import { ip, ip4Frame, octets, readFrame, routerWith } from '../testing/index.ts';
 import type { Marks } from '../testing/test-link.ts';
 import { rd16, rd32, wr16 } from '../wire/bytes.ts';
 import { fold, pseudoHeaderSum, sumBytes } from '../wire/checksum.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { writeTcp } from '../wire/tcp.ts';
+import { writeUdp } from '../wire/udp.ts';
 
 const [SRC, DST] = ['10.0.0.1', '10.0.1.9'];
 const DF = 0x4000;
@@ -60,7 +61,9 @@ function read(pieces: readonly Uint8Array[], first: Super, gsoSize: number): { w
     const flags = (i === 0 ? first.flags : first.flags & ~128) & (last ? 255 : ~9);
     if (ipv4.checkIpv4(b, 0, b.length) !== ipv4.IPV4_OK || rd16(b, 2) !== b.length)
       wrong ||= `header of ${i}`;
-    if (rd16(b, 4) !== ((first.id + i) & 0xffff)) wrong ||= `identification of ${i}`;
+    // RFC 6864 4.1: what is atomic and says 0 counts nothing.
+    const counts = first.id !== 0 || first.ipFlags === 0;
+    if (rd16(b, 4) !== (counts ? (first.id + i) & 0xffff : 0)) wrong ||= `identification of ${i}`;
     if (b[8] !== 63 || rd16(b, 6) !== (first.ipFlags ?? DF)) wrong ||= `TTL or DF of ${i}`;
     if (fold(sum) !== 0xffff) wrong ||= `checksum of ${i}`;
     if (rd32(b, header + 4) !== ((first.seq + done) | 0)) wrong ||= `sequence number of ${i}`;
@@ -81,6 +84,7 @@ property.prop([
     seq: fc.oneof(fc.integer(), fc.constantFrom(-1, -5000, 0x7fff_ffff)),
     id: fc.constantFrom(0, 1, 0xffff, 0xfffe),
     words: fc.integer({ min: 0, max: 10 }),
+    ipFlags: fc.constantFrom(0, DF),
     ipOptions: fc.constantFrom([], [148, 4, 0, 0]),
   }),
   fc.integer({ min: 100, max: 1396 }),
@@ -175,6 +179,93 @@ test('what is marked as a super-segment and is none is dropped', () => {
   expect(router.settle().right).toEqual([]);
   expect(router.stack.stats.drops()).toEqual({ LINK_MARKS: 4 });
   expect(router.pool.inUse).toBe(0);
+});
+
+/** A super-datagram as a device hands it up. */
+function superDatagram(length: number, ipFlags = DF): Uint8Array {
+  const datagram = new Uint8Array(8 + length);
+  const sum = fold(pseudoHeaderSum(ip(SRC), ip(DST), ipv4.PROTO_UDP, datagram.length));
+  writeUdp(datagram, 0, 1000, 2000, datagram.length, sum);
+  datagram.set(octets(length), 8);
+  return ip4Frame({ src: SRC, dst: DST, id: 9, flags: ipFlags, protocol: 17 }, datagram);
+}
+
+const udpMarks = (gsoSize: number): Marks => {
+  return { checksum: CHECKSUM_PARTIAL, checksumStart: 20, checksumAt: 26, gsoType: GSO_UDP_L4, gsoSize };
+};
+
+property.prop([fc.integer({ min: 1, max: 9000 }), fc.integer({ min: 80, max: 1472 })])(
+  'a super-datagram leaves as its datagrams, each with its length, identification and checksum',
+  (length, gsoSize) => {
+    const router = routerWith();
+    router.left.inject(superDatagram(length), udpMarks(gsoSize));
+    const { right } = router.settle();
+    const texts = right.map((b, i) => {
+      const sum = pseudoHeaderSum(ip(SRC), ip(DST), 17, b.length - 20) + sumBytes(b, 20, b.length - 20);
+      const said = [ipv4.checkIpv4(b, 0, b.length), rd16(b, 2), rd16(b, 4), rd16(b, 24), fold(sum)];
+      expect(said).toEqual([ipv4.IPV4_OK, b.length, 9 + i, b.length - 20, 0xffff]);
+      return b.subarray(28);
+    });
+    expect(texts.map((one) => one.length).slice(0, -1)).toEqual(texts.slice(1).map(() => gsoSize));
+    expect(Buffer.concat(texts).equals(octets(length))).toBe(true);
+    expect([router.stack.stats.drops(), router.pool.inUse]).toEqual([{}, 0]);
+  },
+);
+
+describe('a super-datagram whose datagrams the next link does not take', () => {
+  test('is told about with DF', () => {
+    const router = routerWith();
+    router.right.setMtu(600);
+    router.left.inject(superDatagram(3000), udpMarks(1000));
+    const { left, right } = router.settle();
+    expect(left.map(readFrame).map(({ type, code, word6 }) => [type, code, word6])).toEqual([[3, 4, 600]]);
+    expect(right).toEqual([]);
+  });
+
+  test('leaves as fragments of them without, whatever the link would segment', () => {
+    const router = routerWith();
+    router.right.setMtu(600);
+    router.right.features = FEATURE_CHECKSUM | FEATURE_USO;
+    router.left.inject(superDatagram(2000, 0), udpMarks(1000));
+    const { right } = router.settle();
+    expect(right.map((b) => [b.length - 20, rd16(b, 4), rd16(b, 6)])).toEqual([
+      [576, 9, 0x2000],
+      [432, 9, 72],
+      [576, 10, 0x2000],
+      [432, 10, 72],
+    ]);
+    expect([router.stack.stats.drops(), router.pool.inUse]).toEqual([{}, 0]);
+  });
+});
+
+test('a link that segments UDP is given the super-datagram as it is', () => {
+  const router = routerWith();
+  router.right.features = FEATURE_CHECKSUM | FEATURE_USO;
+  router.left.inject(superDatagram(5000), udpMarks(1000));
+  expect(router.settle().right.map((b) => b.length)).toEqual([5028]);
+});
+
+test('a super-segment with CWR goes whole only to a link that says it once (RFC 3168 6.1.2); ECE is on all', () => {
+  const flagsOf = (features: number): number[] => {
+    const router = routerWith();
+    router.right.features = features;
+    const one = { ...big, text: octets(3000), flags: 0xd0 };
+    router.left.inject(superFrame(one), marks(superFrame(one), 1000));
+    return router.settle().right.map((b) => b[33]);
+  };
+  expect(flagsOf(FEATURE_CHECKSUM | FEATURE_TSO4)).toEqual([0xd0, 0x50, 0x50]);
+  expect(flagsOf(FEATURE_CHECKSUM | FEATURE_TSO4 | FEATURE_TSO_ECN)).toEqual([0xd0]);
+});
+
+test('a super-segment that was verified leaves with a partial checksum; one that nobody vouches for is dropped', () => {
+  const router = routerWith();
+  const broken = superFrame(big);
+  broken[36] ^= 1;
+  const gso = { gsoType: GSO_TCPV4, gsoSize: 1000 };
+  router.left.inject(broken, { ...gso, checksum: CHECKSUM_VALID });
+  expect(read(router.settle().right, big, 1000).wrong).toBe('');
+  router.left.inject(superFrame(big), gso);
+  expect([router.settle().right, router.stack.stats.drops()]).toEqual([[], { LINK_MARKS: 1 }]);
 });
 
 test('a stack that closes keeps no piece', () => {

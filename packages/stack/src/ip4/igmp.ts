@@ -122,8 +122,6 @@ export class Igmp implements GroupReporter {
     }
   }
 
-  settle(): void {}
-
   drain(): void {
     for (let message = this.queue.shift(); message !== undefined; message = this.queue.shift()) {
       this.send(message);

@@ -5,8 +5,15 @@ import { NONE } from '../base/index-pool.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { ACCEPT, DROP, OUTPUT, POSTROUTING } from '../contract/hook.ts';
-import { FEATURE_CHECKSUM, FEATURE_TSO4, FEATURE_USO, FULL, TAKEN } from '../contract/link.ts';
-import { CHECKSUM_PARTIAL, GSO_NONE, GSO_TCPV4, GSO_UDP_L4, type Packet } from '../contract/packet.ts';
+import {
+  FEATURE_CHECKSUM,
+  FEATURE_TSO_ECN,
+  FEATURE_TSO4,
+  FEATURE_USO,
+  FULL,
+  TAKEN,
+} from '../contract/link.ts';
+import { CHECKSUM_PARTIAL, GSO_NONE, GSO_TCPV4, type Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import { PMTU_DO, PMTU_STRICT, PMTU_WANT } from '../ip/datagrams.ts';
 import type { Hooks } from '../ip/hooks.ts';
@@ -17,8 +24,9 @@ import { IP4_BROADCAST, isMulticast4 } from '../wire/address.ts';
 import { wr16 } from '../wire/bytes.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { Fragmenter } from './fragment.ts';
-import { gsoHeaders, Segmenter, wireLength } from './gso.ts';
+import { Segmenter } from './gso.ts';
 import type { Identification } from './identification.ts';
+import { gsoHeaders, makePartial, saysReduced, wireLength } from './segmentation.ts';
 
 /** Sends datagrams of one stack. */
 export class Ip4Output {
@@ -45,7 +53,7 @@ export class Ip4Output {
     this.hooks = hooks;
     this.identification = identification;
     this.fragmenter = new Fragmenter(context);
-    this.segmenter = new Segmenter(context);
+    this.segmenter = new Segmenter(context, this.fragmenter);
   }
 
   /**
@@ -163,23 +171,39 @@ export class Ip4Output {
 
   private handOver(packet: Packet, face: Interface, nextHop: number, mtu: number): void {
     if (CHECKS) assert(packet.bytes[packet.head] >>> 4 === 4, 'an IP packet starts with its version');
-    if (packet.length > mtu && packet.gsoType === GSO_NONE) {
+    if (packet.gsoType !== GSO_NONE) {
+      this.handOverSuper(packet, face, nextHop, mtu);
+      return;
+    }
+    if (packet.length > mtu) {
       if (this.fragmenter.send(packet, face, nextHop, mtu) === FULL) this.context.drop(packet, R.LINK_FULL);
       return;
     }
-    const { features } = face.link;
-    if (packet.gsoType === GSO_TCPV4) {
-      // Text may be cut anew where a datagram may be cut: nobody can tell (and pieces need no reassembly).
-      if (wireLength(packet) > mtu) packet.gsoSize = mtu - gsoHeaders(packet);
-      if ((features & FEATURE_TSO4) === 0) {
-        if (this.segmenter.send(packet, face, nextHop) === FULL) this.context.drop(packet, R.LINK_FULL);
-        return;
-      }
-    }
-    if (packet.gsoType === GSO_UDP_L4 && (features & FEATURE_USO) === 0) {
+    this.toLink(packet, face, nextHop);
+  }
+
+  /** A super-segment goes as one where its link takes it so, and else as its pieces. */
+  private handOverSuper(packet: Packet, face: Interface, nextHop: number, mtu: number): void {
+    const headers = gsoHeaders(packet);
+    if (headers === 0 || !makePartial(packet)) {
       this.context.drop(packet, R.LINK_MARKS);
       return;
     }
+    const { features } = face.link;
+    let passes = false;
+    if (packet.gsoType === GSO_TCPV4) {
+      // Text may be cut anew where a datagram may be cut: nobody can tell (and pieces need no reassembly).
+      if (wireLength(packet) > mtu) packet.gsoSize = mtu - headers;
+      const needed = FEATURE_TSO4 | (saysReduced(packet) ? FEATURE_TSO_ECN : 0);
+      passes = (features & needed) === needed;
+    } else passes = (features & FEATURE_USO) !== 0 && wireLength(packet) <= mtu;
+    if (packet.gsoSize <= 0) this.context.drop(packet, R.LINK_MARKS);
+    else if (passes) this.toLink(packet, face, nextHop);
+    else if (this.segmenter.send(packet, face, nextHop, mtu) === FULL) this.context.drop(packet, R.LINK_FULL);
+  }
+
+  private toLink(packet: Packet, face: Interface, nextHop: number): void {
+    const { features } = face.link;
     if (packet.checksum === CHECKSUM_PARTIAL && (features & FEATURE_CHECKSUM) === 0)
       packet.completeChecksum();
     const { length } = packet;

@@ -4,6 +4,7 @@ import { Inbox } from '../contract/inbox.ts';
 import {
   dropOnLink,
   FEATURE_CHECKSUM,
+  FEATURE_TSO_ECN,
   FEATURE_TSO4,
   FEATURE_USO,
   FULL,
@@ -18,17 +19,19 @@ import type { Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 
 const QUEUE_PACKETS = 1024;
+/** What stays in the caches until it is read: with more, text passed at two thirds of the rate. */
+const QUEUE_BYTES: number = 512 << 10;
 
 /** `lo`: one per stack. Checksums pass through as marks: nothing can go wrong between a stack and itself. */
 export class Loopback implements Link {
   readonly name: string = 'lo';
   readonly medium: number = MEDIUM_IP;
   readonly mtu: number = 65_535;
-  readonly features: number = FEATURE_CHECKSUM | FEATURE_TSO4 | FEATURE_USO;
+  readonly features: number = FEATURE_CHECKSUM | FEATURE_TSO4 | FEATURE_TSO_ECN | FEATURE_USO;
   readonly headroom: number = 0;
   readonly counters: LinkCounters = newLinkCounters();
   up = true;
-  private readonly inbox: Inbox = new Inbox(QUEUE_PACKETS, this.counters);
+  private readonly inbox: Inbox = new Inbox(QUEUE_PACKETS, this.counters, QUEUE_BYTES);
   private user: LinkUser | undefined = undefined;
 
   get room(): number {

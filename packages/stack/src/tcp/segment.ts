@@ -47,6 +47,7 @@ export class Segment {
   textLength = 0;
   /** How many segments of the wire this one stands for: a device may hand up several as one. */
   wireSegments = 1;
+  private gsoSize = 0;
   readonly options: TcpOptions = new TcpOptions();
   /** Why it was dropped, when a step says so. */
   reason: number = R.TCP_OUT_OF_WINDOW;
@@ -102,10 +103,8 @@ export class Segment {
     this.up = tcpUrgent(b, o);
     this.textAt = o + header;
     this.textLength = length - header;
-    this.wireSegments =
-      packet.gsoType === GSO_NONE || packet.gsoSize === 0
-        ? 1
-        : Math.max(1, Math.ceil(this.textLength / packet.gsoSize));
+    this.gsoSize = packet.gsoType === GSO_NONE ? 0 : packet.gsoSize;
+    this.count();
     // MUST-5: options are read in every segment. What follows a broken length is not read, the segment itself counts.
     parseTcpOptions(b, o + TCP_HEADER, o + header, this.options);
     return this.localPort === 0 || this.remotePort === 0 ? R.TCP_PORT_ZERO : -1;
@@ -123,6 +122,7 @@ export class Segment {
     this.seq = add(this.seq, n);
     this.textAt += text;
     this.textLength -= text;
+    this.count();
   }
 
   /** Forgets its last `n` sequence numbers, which do not fit: a FIN first, then text. */
@@ -133,6 +133,12 @@ export class Segment {
       text--;
     }
     this.textLength -= text;
+    this.count();
+  }
+
+  private count(): void {
+    const { gsoSize, textLength } = this;
+    this.wireSegments = gsoSize === 0 || textLength <= gsoSize ? 1 : Math.ceil(textLength / gsoSize);
   }
 
   /** For a step that ends here. */

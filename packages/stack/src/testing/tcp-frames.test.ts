@@ -11,9 +11,10 @@ import { readTcpFrame, tcpFrame } from './tcp-frames.ts';
 const SYN_OPTIONS = [2, 4, 5, 180, 4, 2, 8, 10, 128, 0, 0, 1, 0, 0, 0, 2, 1, 3, 3, 7];
 
 test('a frame is an ACK from PEER:4000 to US:7 unless said otherwise', () => {
-  const frame = tcpFrame({});
+  const frame = tcpFrame({ ipFlags: 0 });
   const ends = { source: PEER, destination: US, sourcePort: 4000, destinationPort: 7 };
   expect(frame).toEqual(craftTcp(ends));
+  expect(readTcpFrame(tcpFrame({})).ipFlags).toBe(0x4000);
 });
 
 test('every field is read as it was given', () => {

@@ -36,9 +36,17 @@ export interface TcpFields extends Omit<Ip4Fields, 'flags' | 'options' | 'protoc
   readonly checksum?: number;
 }
 
-/** A TCP segment from PEER:4000 to US:7 with its IPv4 header, an ACK unless `flags` says otherwise. */
+/** A TCP segment from PEER:4000 to US:7 with its IPv4 header: an ACK with DF, unless `flags` and `ipFlags` say otherwise. */
 export function tcpFrame(fields: TcpFields, payload: Uint8Array = new Uint8Array(0)): Uint8Array {
-  const { ipFlags = 0, ipOptions = [], sport = 4000, dport = 7, seq = 0, ack = 0, ...rest } = fields;
+  const {
+    ipFlags = ipv4.IPV4_DF,
+    ipOptions = [],
+    sport = 4000,
+    dport = 7,
+    seq = 0,
+    ack = 0,
+    ...rest
+  } = fields;
   const { flags = TCP_ACK, window = 65_535, urgent = 0, options = [], dataOffset, checksum, ...ip4 } = rest;
   const header = TCP_HEADER + ((options.length + 3) & ~3);
   const segment = new Uint8Array(header + payload.length);

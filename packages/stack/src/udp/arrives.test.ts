@@ -49,10 +49,34 @@ test.each(bad)('%s is dropped in silence: %s', (_what, reason, frame) => {
   expect(bench.pool.inUse).toBe(0);
 });
 
-test('a super-datagram is dropped: UDP_GSO', () => {
+const partial = { checksum: CHECKSUM_PARTIAL, checksumStart: 20, checksumAt: 26 };
+
+test('a super-datagram is the datagrams that it stands for, the last shorter', () => {
   const bench = listening();
-  bench.exchangeMarked(udpFrame({}, octets(8)), { gsoType: GSO_UDP_L4, gsoSize: 4 });
+  const text = octets(1000);
+  bench.exchangeMarked(udpFrame({}, text), { ...partial, gsoType: GSO_UDP_L4, gsoSize: 300 });
+  const parts = [0, 300, 600, 900].map((at) => [...text.subarray(at, at + 300)]);
+  expect(bench.heard).toEqual(parts.map((data) => ({ from: '10.0.0.1:4000', data })));
+  expect([bench.stack.stats.get('UdpInDatagrams'), bench.pool.inUse]).toEqual([4, 0]);
+});
+
+test('each of its datagrams is told about when nobody has the port', () => {
+  const bench = listening();
+  const marks = { ...partial, gsoType: GSO_UDP_L4, gsoSize: 300 };
+  const sent = bench.exchangeMarked(udpFrame({ dport: 9 }, octets(700)), marks);
+  expect(sent).toHaveLength(3);
+  expect(bench.stack.stats.drops()).toEqual({ UDP_NO_PORT: 3 });
+});
+
+test.each([
+  ['nobody vouches for its checksum', octets(8), { gsoSize: 4 }],
+  ['it says no size', octets(8), { ...partial, gsoSize: 0 }],
+  ['it has more than 128 datagrams', octets(129), { ...partial, gsoSize: 1 }],
+])('a super-datagram is dropped when %s: UDP_GSO', (_, text, marks) => {
+  const bench = listening();
+  bench.exchangeMarked(udpFrame({}, text), { ...marks, gsoType: GSO_UDP_L4 });
   expect(bench.stack.stats.drops()).toEqual({ UDP_GSO: 1 });
+  expect([bench.heard, bench.pool.inUse]).toEqual([[], 0]);
 });
 
 // R1122.43

@@ -18,6 +18,7 @@ import { echoAgeUs, echoedRttUs } from '../loss/timestamps.ts';
 import { tlpRefuted, tlpSchedule } from '../loss/tlp.ts';
 import type { Segment } from '../segment.ts';
 import { RECOVERY_NONE, type Tcb, TIMER_LOSS, TIMER_RETRANSMIT } from '../tcb.ts';
+import { quietBegins } from '../timeouts/quiet.ts';
 
 const WINDOWS_KEPT = 3;
 
@@ -50,7 +51,7 @@ export function acknowledge(c: Connections, tcb: Tcb, seg: Segment): void {
   }
   const rttUs = measure(c, tcb, seg, d);
   if (loss !== undefined) {
-    if (rttUs > 0) noteMinRtt(loss, rttUs, c.context.nowMs);
+    if (rttUs > 0) noteMinRtt(tcb, rttUs, c.context.nowMs);
     recoveryStep(c, tcb, loss, seg, d, flight);
     sampleAck(c, tcb, loss, d, rttUs, flight);
   }
@@ -107,9 +108,13 @@ function measure(c: Connections, tcb: Tcb, seg: Segment, d: Delivery): number {
 /** RFC 6298 5.2 and 5.3; RFC 8985 7.2. R6298.8, R6298.9. */
 function restartTimers(c: Connections, tcb: Tcb, loss: LossRecord | undefined, d: Delivery): void {
   if (tcb.sent.empty) {
+    c.forgetSent(tcb);
     c.disarm(tcb, TIMER_RETRANSMIT);
     c.disarm(tcb, TIMER_LOSS);
-    if (loss !== undefined) loss.reorderWait = false;
+    if (loss !== undefined) {
+      loss.reorderWait = false;
+      quietBegins(c, tcb);
+    }
     return;
   }
   if (d.ackedOctets > 0) c.arm(tcb, TIMER_RETRANSMIT, add(c.context.nowMs, tcb.rtoMs));
@@ -150,16 +155,19 @@ function isDuplicate(tcb: Tcb, seg: Segment): boolean {
 /** Octets acknowledged are done with; SYN and FIN have a number, but no octet. */
 function releaseText(c: Connections, tcb: Tcb): void {
   const { sendBuffer } = tcb;
+  if (sendBuffer === undefined) return;
   const upTo = earlier(tcb.sndUna, sendBuffer.end);
   if (!after(upTo, sendBuffer.start)) return;
   sendBuffer.release(upTo);
-  if (sendBuffer.freed.length > 0) c.notify(tcb, EVENT_RELEASED);
-  if (!tcb.wantsRoom) return;
-  growSendLimit(tcb);
-  if (sendBuffer.length * 2 <= tcb.sendLimit) {
-    tcb.wantsRoom = false;
-    c.notify(tcb, EVENT_WRITABLE);
+  if (sendBuffer.freed.size > 0) c.notify(tcb, EVENT_RELEASED);
+  if (tcb.wantsRoom) {
+    growSendLimit(tcb);
+    if (sendBuffer.length * 2 <= tcb.sendLimit) {
+      tcb.wantsRoom = false;
+      c.notify(tcb, EVENT_WRITABLE);
+    }
   }
+  if (sendBuffer.idle) c.restText(tcb);
 }
 
 /**

@@ -50,6 +50,7 @@ export function cookieArrives(
   setState(tcb, SYN_RECEIVED);
   tcb.sndNxt = seg.ack;
   // Nobody knows when it left: as if it had been sent again, so that its round trip is not measured (Karn).
+  tcb.sent = c.sentStore.take();
   tcb.sent.append(tcb.iss, tcb.sndNxt, context.nowUs, context.nowMs);
   tcb.sent.recall(1);
   context.stats.counters[C.TcpExtSyncookiesRecv]++;

@@ -22,7 +22,7 @@ export function fastPath(c: Connections, tcb: Tcb, seg: Segment): number {
   if (seg.textLength === 0) return pureAck(c, tcb, seg);
   if (seg.ack !== tcb.sndUna || seg.textLength > tcb.rcvWnd || seg.options.sackCount > 0) return -1;
   c.context.stats.counters[C.TcpExtTCPHPHits]++;
-  updateTsRecent(tcb, seg, c.context.uptimeS);
+  updateTsRecent(tcb, seg, c.context);
   windowSeen(tcb, seg);
   return textArrives(c, tcb, seg);
 }
@@ -31,7 +31,7 @@ function pureAck(c: Connections, tcb: Tcb, seg: Segment): number {
   if (seg.ack === tcb.sndUna || tcb.recovery !== RECOVERY_NONE || diff(tcb.rcvAdv, tcb.rcvNxt) <= 0)
     return -1;
   c.context.stats.counters[C.TcpExtTCPHPAcks]++;
-  updateTsRecent(tcb, seg, c.context.uptimeS);
+  updateTsRecent(tcb, seg, c.context);
   acknowledge(c, tcb, seg);
   windowSeen(tcb, seg);
   return 0;

@@ -26,7 +26,7 @@ export function checkSequence(c: Connections, tcb: Tcb, seg: Segment): number {
   if (!reset && tcb.timestamps) {
     // RFC 7323 3.2: once agreed, a segment without timestamps is none of the peer's.
     if (!seg.options.timestamps) return seg.drop(R.TCP_NO_TIMESTAMP);
-    if (failsPaws(tcb, seg, context.uptimeS)) {
+    if (failsPaws(tcb, seg, context)) {
       context.stats.counters[C.TcpExtPAWSEstab]++;
       return answerUnacceptable(c, tcb, seg, R.TCP_PAWS);
     }
@@ -58,7 +58,7 @@ export function checkSequence(c: Connections, tcb: Tcb, seg: Segment): number {
     return CONTINUE;
   }
   // "tailored segments": what we have, and what does not fit, is cut off.
-  updateTsRecent(tcb, seg, context.uptimeS);
+  updateTsRecent(tcb, seg, context);
   // A SYN inside the window keeps its number: step four answers it.
   if (seg.has(TCP_SYN)) return CONTINUE;
   if (from < 0) {

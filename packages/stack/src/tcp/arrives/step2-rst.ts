@@ -28,7 +28,7 @@ export function resetArrives(c: Connections, tcb: Tcb, seg: Segment): number {
     case LAST_ACK:
     case TIME_WAIT:
       // Both ends had said all they wanted to; but what the peer had not got of it is lost (MUST-12).
-      c.finish(tcb, tcb.sendBuffer.length > 0 ? ECONNRESET : OK);
+      c.finish(tcb, tcb.queued > 0 ? ECONNRESET : OK);
       return CONTINUE;
     default:
       if (tcb.state === ESTABLISHED || tcb.state === CLOSE_WAIT) counters[C.TcpEstabResets]++;

@@ -77,7 +77,7 @@ function inOrder(c: Connections, tcb: Tcb, seg: Segment): void {
     if (tcb.freshOctets === 0) tcb.freshSeq = tcb.rcvNxt;
     packet.pull(seg.textAt - packet.head);
     packet.trim(textLength);
-    tcb.fresh ??= new Fifo(FRESH_MAX);
+    tcb.fresh ??= c.freshLists.pop() ?? new Fifo(FRESH_MAX);
     tcb.fresh.push(packet);
     tcb.freshOctets += textLength;
     seg.taken = true;
@@ -104,7 +104,8 @@ function outOfOrder(c: Connections, tcb: Tcb, seg: Segment): number {
   const { counters } = c.context.stats;
   tcb.reassembly ??= new Reassembly(c.context.options.tcpReassemblyRunsMax);
   const { reassembly } = tcb;
-  oweDuplicate(tcb);
+  // What a device, or gro.ts, put together counts as what the wire brought: a peer without SACK counts duplicates.
+  for (let i = Math.min(seg.wireSegments, OWED_MAX); i > 0; i--) oweDuplicate(tcb);
   c.markDirty(tcb);
   if (!reassembly.fits(seg.textSeq, add(seg.textSeq, seg.textLength))) {
     counters[C.TcpExtTCPOFODrop]++;
@@ -165,4 +166,6 @@ export function settleText(tcb: Tcb, c: Connections): void {
     packet.release();
   }
   tcb.freshOctets = 0;
+  tcb.fresh = undefined;
+  c.freshLists.push(fresh);
 }

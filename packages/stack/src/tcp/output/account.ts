@@ -2,7 +2,8 @@
 
 import { add, diff } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';
-import type { SentRange } from '../buffers/sent-ranges.ts';
+import type { SentRange } from '../buffers/sent-range.ts';
+import { NOTHING_SENT } from '../buffers/sent-ranges.ts';
 import type { Connections } from '../connections.ts';
 import type { LossRecord } from '../loss/record.ts';
 import { undoResent } from '../loss/undo.ts';
@@ -13,6 +14,7 @@ import { paced } from './pacing.ts';
 /** [seq, end) left for the first time. */
 export function noteSent(c: Connections, tcb: Tcb, seq: number, end: number): void {
   const { nowUs, nowMs } = c.context;
+  if (tcb.sent === NOTHING_SENT) tcb.sent = c.sentStore.take();
   const range = tcb.sent.append(seq, end, nowUs, nowMs);
   if (tcb.loss !== undefined) stamp(c, tcb, tcb.loss, range, diff(end, seq));
   noteSending(c, tcb);

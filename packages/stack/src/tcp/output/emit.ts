@@ -92,7 +92,8 @@ export class Emitter {
     if (packet === undefined) return FULL;
     const fresh = seq === tcb.sndNxt && textLength > 0;
     const most = fresh && tcb.ecnReduced ? Math.min(textLength, tcb.mss) : textLength;
-    let length = most > 0 ? tcb.sendBuffer.gather(packet, seq, most) : 0;
+    const { sendBuffer } = tcb;
+    let length = most > 0 && sendBuffer !== undefined ? sendBuffer.gather(packet, seq, most) : 0;
     if (length > tcb.mss && length < textLength) {
       // The pieces ran out: whole segments only, so that the rest begins with one.
       length -= length % tcb.mss;

@@ -71,7 +71,7 @@ export class TcpOutput {
       if (tcb.path.pmtu !== tcb.mssPmtu) updateMss(tcb);
     }
     if (tcb.held) return DONE;
-    if (tcb.sendBuffer.broken) tcb.resetPending = true;
+    if (tcb.sendBuffer?.broken === true) tcb.resetPending = true;
     if (tcb.resetPending) return this.sendReset(tcb);
     if (tcb.state === SYN_SENT || tcb.state === SYN_RECEIVED) return this.sendSyn(tcb);
     let outcome = this.sendOwed(tcb);
@@ -87,7 +87,7 @@ export class TcpOutput {
   private sendReset(tcb: Tcb): number {
     if (this.emitter.reset(tcb) === FULL) return BLOCKED;
     // An application that takes back memory it gave by reference has ended its connection.
-    this.c.finish(tcb, tcb.sendBuffer.broken ? ECONNABORTED : tcb.error);
+    this.c.finish(tcb, tcb.sendBuffer?.broken === true ? ECONNABORTED : tcb.error);
     return DONE;
   }
 
@@ -156,7 +156,7 @@ export class TcpOutput {
     while (length > 0) {
       if (!this.turn.spend()) return MORE;
       if (this.emitter.segment(tcb, tcb.sndNxt, length) === FULL) return blocked(this.c, tcb);
-      if (tcb.sendBuffer.broken) return MORE;
+      if (tcb.sendBuffer?.broken === true) return MORE;
       this.advance(tcb, this.emitter.carried);
       tcb.pushSmall = false;
       length = this.nextLength(tcb, largest);
@@ -200,7 +200,7 @@ export class TcpOutput {
     const fresh = Math.min(mss, diff(tcb.sndEnd, tcb.sndNxt), diff(add(tcb.sndUna, tcb.sndWnd), tcb.sndNxt));
     if (fresh > 0) {
       if (this.emitter.segment(tcb, tcb.sndNxt, fresh) === FULL) return blocked(this.c, tcb);
-      if (tcb.sendBuffer.broken) return MORE;
+      if (tcb.sendBuffer?.broken === true) return MORE;
       this.advance(tcb, this.emitter.carried);
     } else {
       const outcome = this.resender.last(tcb);
@@ -220,6 +220,8 @@ export class TcpOutput {
         tcb.loss = new LossRecord();
         tcb.loss.fack = tcb.sndUna;
         tcb.loss.usageSeq = tcb.sndUna;
+        // It may be another after a pause: of what was acknowledged one octet was the SYN.
+        tcb.loss.sentOctets = tcb.bytesAcked - 1;
       }
       // RFC 6928 section 2: a SYN lost more than once is a sign of congestion.
       if (tcb.synsLost > 1) tcb.controller.timedOut(0, true, nowUs);

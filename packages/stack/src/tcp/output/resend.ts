@@ -2,7 +2,7 @@
 
 import { add, after, before, diff } from '../../base/int.ts';
 import { FULL } from '../../contract/link.ts';
-import type { SentRange } from '../buffers/sent-ranges.ts';
+import type { SentRange } from '../buffers/sent-range.ts';
 import type { Connections } from '../connections.ts';
 import { RECOVERY_FAST, type Tcb } from '../tcb.ts';
 import { noteResent } from './account.ts';
@@ -47,7 +47,7 @@ export class Resender {
     // The SYN of a connection that was closed before it was established goes alone, and so does its FIN.
     const outcome = syn ? this.emitter.syn(tcb) : this.emitter.segment(tcb, seq, Math.max(0, text));
     if (outcome === FULL) return blocked(this.c, tcb);
-    if (tcb.sendBuffer.broken) return MORE;
+    if (tcb.sendBuffer?.broken === true) return MORE;
     if (!syn && this.emitter.carried < text) tcb.sent.cut(place, add(seq, this.emitter.carried));
     noteResent(this.c, tcb, place);
     ackSent(this.c, tcb);
