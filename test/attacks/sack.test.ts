@@ -5,7 +5,8 @@ import { fc, test as property } from '@fast-check/vitest';
 import { add, setChecks } from '@tunstack/stack/base';
 import { FEATURE_TSO4 } from '@tunstack/stack/contract';
 import { describe, expect, test } from 'vitest';
-import type { RangePool, SentRange, SentRanges } from '../../packages/stack/src/tcp/buffers/sent-ranges.ts';
+import type { RangePool, SentRange } from '../../packages/stack/src/tcp/buffers/sent-range.ts';
+import type { SentRanges } from '../../packages/stack/src/tcp/buffers/sent-ranges.ts';
 import {
   Ordeal,
   type Sent,

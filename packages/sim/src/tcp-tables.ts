@@ -22,6 +22,7 @@ export interface TcpTables {
 interface Inside {
   readonly tcp: {
     readonly deadlines: { readonly size: number };
+    readonly asleep: { readonly deadlines: { readonly size: number } };
     readonly connections: {
       readonly size: number;
       readonly receiveOctets: number;
@@ -46,7 +47,7 @@ export function tcpTables(stack: Stack): TcpTables {
     receiveBytes: connections.receiveStore.allocated,
     heldPaths: paths.size - paths.idleSize,
     usedPorts: connections.portUsers.reduce((sum, users) => sum + users, 0),
-    deadlines: tcp.deadlines.size,
+    deadlines: tcp.deadlines.size + tcp.asleep.deadlines.size,
     dirty: connections.dirty.size,
   };
 }

@@ -10,7 +10,7 @@ import { PacketPool } from './contract/packet-pool.ts';
 import { R } from './contract/reasons.ts';
 import type { Interface } from './ip/interface.ts';
 import { DEFAULT_OPTIONS } from './options.ts';
-import { Pump } from './pump.ts';
+import { Pump, type Settled } from './pump.ts';
 import {
   collect,
   icmpFrame,
@@ -41,7 +41,11 @@ function rig(links = 1): Rig {
   const made = Array.from({ length: links }, (_, i) => {
     const link = new TestLink(pool, `test${i}`);
     link.log = (what) => log.push(links === 1 ? what : `${what}${i}`);
-    const face = { link, unblock: () => {} } as unknown as Interface;
+    const face = {
+      link,
+      poll: (budget: number) => link.poll(budget),
+      unblock: () => {},
+    } as unknown as Interface;
     link.attach({
       receive(packet) {
         log.push('receive');
@@ -56,6 +60,11 @@ function rig(links = 1): Rig {
     return { link, face };
   });
   const target = { pendingEvents: 0, dispatch: () => log.push('event') };
+  const part = (name: string): Settled => ({
+    hasWork: false,
+    settle: () => log.push(`settle ${name}`),
+    drain: () => log.push(`drain ${name}`),
+  });
   const pump = new Pump(context, clock, {
     faces: made.map(({ face }) => face),
     timed: [
@@ -67,7 +76,12 @@ function rig(links = 1): Rig {
         },
       },
     ],
-    drained: [{ hasWork: false, settle: () => log.push('settle'), drain: () => log.push('drain') }],
+    forward: part('forward'),
+    igmp: part('igmp'),
+    tcp: part('tcp'),
+    udp: part('udp'),
+    echo: part('echo'),
+    arp: part('arp'),
     drainWaiting: () => log.push('waiting'),
     drainAnswers: () => log.push('answers'),
   });
@@ -75,7 +89,8 @@ function rig(links = 1): Rig {
 }
 
 test('a pump is: receive batch, timers, events, settle, what waited, answers, drain, flush', () => {
-  const { pump, log, links } = rig();
+  const { pump, log, links, deadlines, clock } = rig();
+  deadlines.set(0, clock.ms);
   links[0].inject(octets(20));
   links[0].inject(octets(20));
   expect(pump.run()).toBe(false);
@@ -84,26 +99,43 @@ test('a pump is: receive batch, timers, events, settle, what waited, answers, dr
     'receive',
     'receive',
     'timers',
+    'fired',
     'event',
-    'settle',
+    'settle tcp',
+    'settle udp',
+    'settle echo',
     'waiting',
     'answers',
-    'drain',
+    'drain forward',
+    'drain igmp',
+    'drain tcp',
+    'drain udp',
+    'drain echo',
+    'drain arp',
     'flush',
   ]);
 });
 
 test('all links are polled before anything else, and all are flushed at the end', () => {
-  const { pump, log } = rig(2);
+  const { pump, log, deadlines, clock } = rig(2);
+  deadlines.set(0, clock.ms);
   pump.run();
   expect(log).toEqual([
     'poll0',
     'poll1',
     'timers',
-    'settle',
+    'fired',
+    'settle tcp',
+    'settle udp',
+    'settle echo',
     'waiting',
     'answers',
-    'drain',
+    'drain forward',
+    'drain igmp',
+    'drain tcp',
+    'drain udp',
+    'drain echo',
+    'drain arp',
     'flush0',
     'flush1',
   ]);
@@ -111,19 +143,55 @@ test('all links are polled before anything else, and all are flushed at the end'
 
 test('under a flood timers wait for the queue to be read, but for no more than four full batches', () => {
   const { pump, log, links, deadlines, clock } = rig();
-  deadlines.set(0, clock.ms);
   for (let i = 0; i < 40; i++) links[0].inject(octets(20));
   const fired: boolean[] = [];
   for (let batch = 0; batch < 8; batch++) {
     log.length = 0;
+    deadlines.set(0, clock.ms);
     pump.run();
     fired.push(log.includes('timers'));
   }
   expect(fired).toEqual([false, false, false, true, false, false, false, true]);
 });
 
-test('the batch that empties the queue is followed by the timers', () => {
+test('a timer that waited for a packet which the flush found gone is due in a pump that follows at once', () => {
+  const { pump, log, links, deadlines, clock } = rig();
+  deadlines.set(0, clock.ms);
+  for (let i = 0; i < 6; i++) links[0].inject(octets(20));
+  links[0].flush = () => {
+    links[0].backlog = false;
+  };
+  expect(pump.run()).toBe(true);
+  expect(log).not.toContain('timers');
+  expect(pump.run()).toBe(false);
+  expect(log).toContain('timers');
+});
+
+test('while handlers run the pump says so, and neither before nor after', () => {
   const { pump, log, links } = rig();
+  const seen: boolean[] = [];
+  links[0].log = () => seen.push(pump.inEvents);
+  const push = log.push.bind(log);
+  log.push = (...what: string[]) => {
+    if (what[0] === 'event') expect(pump.inEvents).toBe(true);
+    return push(...what);
+  };
+  links[0].inject(octets(20));
+  pump.run();
+  expect(log).toContain('event');
+  expect(seen).not.toContain(true);
+});
+
+test('who has no timer that is due is not asked', () => {
+  const { pump, log, deadlines, clock } = rig();
+  deadlines.set(0, (clock.ms + 1) | 0);
+  pump.run();
+  expect(log).not.toContain('timers');
+});
+
+test('the batch that empties the queue is followed by the timers', () => {
+  const { pump, log, links, deadlines, clock } = rig();
+  deadlines.set(0, clock.ms);
   for (let i = 0; i < 6; i++) links[0].inject(octets(20));
   expect(pump.run()).toBe(true);
   expect(log).not.toContain('timers');

@@ -9,7 +9,7 @@ const EMPTY = -1;
 const DELETED = -2;
 
 /** Keyed integer mix (murmur3's finalizer over both words). */
-function mix(k0: number, k1: number, seed: number): number {
+export function mix(k0: number, k1: number, seed: number): number {
   let h = k0 ^ seed;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = (h + Math.imul(k1 ^ (seed >>> 7), 0x9e3779b1)) | 0;

@@ -109,9 +109,6 @@ export class Arp {
     this.request(station, address, address, ETHER_BROADCAST_HIGH, ETHER_BROADCAST_LOW);
   }
 
-  /** Nothing of it lies in a slab: requests are its own, and what waits for a neighbour is owned. */
-  settle(): void {}
-
   drain(): void {
     const { neighbors } = this;
     for (const neighbor of neighbors.dirty) {

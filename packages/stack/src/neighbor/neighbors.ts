@@ -154,8 +154,9 @@ export class Neighbors {
 
   /** Sends what waits for neighbours that are known by now: first in the drain, so that order is kept. */
   drainWaiting(): void {
-    for (const neighbor of this.dirty) this.flushPending(neighbor);
-    for (const neighbor of this.stalled) this.flushPending(neighbor);
+    // A Set's iterator is an object, in each pump.
+    if (this.dirty.size > 0) for (const neighbor of this.dirty) this.flushPending(neighbor);
+    if (this.stalled.size > 0) for (const neighbor of this.stalled) this.flushPending(neighbor);
   }
 
   /** False: the link is full, and something goes on waiting. */

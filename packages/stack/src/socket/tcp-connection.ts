@@ -40,12 +40,12 @@ export abstract class TcpConnection {
 
   /** Octets given and not acknowledged yet. */
   get queuedBytes(): number {
-    return this.tcb?.sendBuffer.length ?? 0;
+    return this.tcb?.queued ?? 0;
   }
 
   /** Octets that `send` would take now. */
   get sendRoom(): number {
-    return this.tcb === undefined ? 0 : Math.max(0, this.tcb.sendLimit - this.tcb.sendBuffer.length);
+    return this.tcb === undefined ? 0 : Math.max(0, this.tcb.sendLimit - this.tcb.queued);
   }
 
   /** MUST-33: octets to the end of what is urgent. */

@@ -113,7 +113,7 @@ describe('what it hears, in this order', () => {
 test('MAY-5: a keep-alive asks a silent peer whether it lives, and its answer is all that comes of it', () => {
   const bench = tcpIn('ESTABLISHED');
   bench.app.setKeepAlive(true, 1000);
-  const [probe] = bench.run(1000);
+  const [probe] = bench.run(1020);
   expect([probe.seq, probe.payload.length]).toEqual([0, 0]);
   bench.acks();
   expect([bench.run(900), bench.heard]).toEqual([[], []]);

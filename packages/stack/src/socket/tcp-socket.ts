@@ -62,7 +62,8 @@ export interface TcpConnectOptions {
 export class TcpSocket extends TcpConnection implements events.EventTarget {
   pendingEvents = 0;
   private readonly handler: TcpHandler;
-  private readonly text: Text = new Text();
+  /** Made when something is received first. */
+  private text: Text | undefined = undefined;
   private established = false;
   /** Events of this turn that were not told yet. */
   private left = 0;
@@ -163,8 +164,9 @@ export class TcpSocket extends TcpConnection implements events.EventTarget {
   /** Shows the first run of unread text, or undefined. The record is reused; the octets stay where they are until `consume`, but no longer than the handler that is running. */
   receive(): Text | undefined {
     this.host.context.enterVerb();
-    if (this.tcb === undefined || show(this.tcb, this.text) === 0) return undefined;
-    return this.text;
+    if (this.tcb === undefined || this.tcb.unread === 0) return undefined;
+    this.text ??= new Text();
+    return show(this.tcb, this.text) === 0 ? undefined : this.text;
   }
 
   /** The first `length` octets of what is unread were used: the peer may send as many more. */
@@ -180,6 +182,7 @@ export class TcpSocket extends TcpConnection implements events.EventTarget {
   take(): Uint8Array | undefined {
     this.host.context.enterVerb();
     if (this.tcb === undefined) return undefined;
+    this.text ??= new Text();
     const memory = give(this.engine.connections, this.tcb, this.text);
     if (memory !== undefined) this.host.wake();
     return memory;
@@ -239,38 +242,43 @@ export class TcpSocket extends TcpConnection implements events.EventTarget {
 
   private hear(tcb: Tcb): void {
     const { handler } = this;
-    const on = (bit: number): boolean => {
-      const set = (this.left & bit) !== 0 && !this.shut;
-      this.left &= ~bit;
-      return set;
-    };
-    if (on(events.EVENT_CONNECTED)) {
+    if (this.takes(events.EVENT_CONNECTED)) {
       this.established = true;
       handler.connected?.(this);
     }
-    if (on(events.EVENT_URGENT)) handler.urgent?.(this);
-    if (on(events.EVENT_READABLE) && tcb.unread > 0) handler.readable?.(this);
-    if (on(events.EVENT_ENDED) && !this.endTold) {
+    if (this.takes(events.EVENT_URGENT)) handler.urgent?.(this);
+    if (this.takes(events.EVENT_READABLE) && tcb.unread > 0) handler.readable?.(this);
+    if (this.takes(events.EVENT_ENDED) && !this.endTold) {
       this.endTold = true;
       handler.ended?.(this);
     }
-    if (on(events.EVENT_WRITABLE) && tcb.state !== CLOSED) handler.writable?.(this);
-    if (on(events.EVENT_TROUBLE)) handler.trouble?.(this, this.errorOf(tcb.softError));
-    if (on(events.EVENT_ERROR)) {
+    if (this.takes(events.EVENT_WRITABLE) && tcb.state !== CLOSED) handler.writable?.(this);
+    if (this.takes(events.EVENT_TROUBLE)) handler.trouble?.(this, this.errorOf(tcb.softError));
+    if (this.takes(events.EVENT_ERROR)) {
       const error = this.errorOf(tcb.error);
       if (error !== undefined) handler.error?.(this, error);
     }
-    if (on(events.EVENT_FINISHED) && (tcb.state === CLOSED || tcb.state === TIME_WAIT)) {
+    if (this.takes(events.EVENT_FINISHED) && (tcb.state === CLOSED || tcb.state === TIME_WAIT)) {
       this.shut = tcb.unread === 0;
       handler.closed?.(this);
     }
   }
 
+  /** True when this event is to be told now; it is not told again. */
+  private takes(bit: number): boolean {
+    const set = (this.left & bit) !== 0 && !this.shut;
+    this.left &= ~bit;
+    return set;
+  }
+
   /** Buffers sent by reference that are free again: their owners hear of it outside the core. */
   private releaseBuffers(): void {
-    const freed = this.tcb?.sendBuffer.freed;
-    if (freed === undefined || freed.length === 0) return;
-    for (const released of freed.splice(0)) released();
+    const { tcb } = this;
+    const freed = tcb?.sendBuffer?.freed;
+    if (tcb === undefined || freed === undefined || freed.size === 0) return;
+    // Those of now: what they give in turn waits for the next time.
+    for (let left = freed.size; left > 0; left--) freed.shift()?.();
+    this.engine.connections.restText(tcb);
   }
 
   private errorOf(errno: number): SocketError | undefined {

@@ -5,17 +5,18 @@
 import { assert } from '../base/assert.ts';
 import { Deadlines } from '../base/deadlines.ts';
 import { Fifo } from '../base/fifo.ts';
-import { FlowTable } from '../base/flow-table.ts';
 import { IndexPool, NONE } from '../base/index-pool.ts';
+import { IndexTable, type KeyOwner } from '../base/index-table.ts';
 import { diff } from '../base/int.ts';
 import type { Context } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { EVENT_ERROR, EVENT_FINISHED } from '../contract/events.ts';
+import type { Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { Path, PathTable } from '../ip/path.ts';
 import { ReceiveStore } from './buffers/receive-buffer.ts';
-import { SendBuffer } from './buffers/send-buffer.ts';
-import { RangePool, SentRanges } from './buffers/sent-ranges.ts';
+import { SendStore } from './buffers/send-buffer.ts';
+import { NOTHING_SENT, SentStore } from './buffers/sent-ranges.ts';
 import { Challenges } from './challenges.ts';
 import { AckSample } from './congestion/controller.ts';
 import { type Listener, Listeners } from './listener.ts';
@@ -26,17 +27,30 @@ import { CLOSED, isSynchronized, SYN_RECEIVED, setState, TIME_WAIT } from './sta
 import { type DirtyList, Tcb } from './tcb.ts';
 import { clearDeadline, deadlineOf, earliest, setDeadline } from './timers.ts';
 
+/** Of whom timestamps of this pair of hosts begin (isn.ts). */
+interface TimestampOffsets {
+  timestampOffset(local: number, remote: number): number;
+}
+
 /** See the head of this file. */
-export class Connections implements DirtyList {
+export class Connections implements DirtyList, KeyOwner {
   readonly context: Context;
   readonly paths: PathTable;
   readonly listeners: Listeners;
   readonly rows: Rows;
+  /** Of those awake by id, and of rows. */
   readonly deadlines: Deadlines = new Deadlines();
+  readonly rowDeadlines: Deadlines = new Deadlines();
+  /** What timestamps begin with, for those that wake: the engine's, which draws its keys last. */
+  offsets: TimestampOffsets | undefined = undefined;
   readonly dirty: Fifo<Tcb>;
   /** Those with text in the packets of this batch. */
   readonly touched: Fifo<Tcb>;
   readonly receiveStore: ReceiveStore = new ReceiveStore();
+  readonly sendStore: SendStore;
+  readonly sentStore: SentStore = new SentStore();
+  /** Empty lists for the packets of one batch: as many as had text in one batch. */
+  readonly freshLists: Fifo<Packet>[] = [];
   readonly challenges: Challenges;
   /** Reused: what the last acknowledgment taught. */
   readonly sample: AckSample = new AckSample();
@@ -47,8 +61,7 @@ export class Connections implements DirtyList {
   receiveOctets = 0;
   private readonly ids: IndexPool;
   private readonly tcbs: (Tcb | undefined)[] = [];
-  private readonly byTuple: FlowTable;
-  private readonly ranges: RangePool = new RangePool();
+  private readonly byTuple: IndexTable;
   /** Connections that use a local port, embryonic and waiting ones included. */
   private readonly portUsers: Int32Array = new Int32Array(65_536);
 
@@ -58,9 +71,10 @@ export class Connections implements DirtyList {
     this.paths = paths;
     this.listeners = new Listeners(options.tcpListenersMax, entropy);
     this.challenges = new Challenges(entropy, options.tcpChallengesPerSecond);
+    this.sendStore = new SendStore(context.pool);
     this.rows = new Rows(options.tcpSynBacklogMax + options.tcpTimeWaitMax);
     this.ids = new IndexPool(options.tcpConnectionsMax);
-    this.byTuple = new FlowTable(entropy.int32());
+    this.byTuple = new IndexTable(entropy.int32(), this);
     // Twice: those that ended wait on a list beside those that took their place.
     this.dirty = new Fifo(2 * options.tcpConnectionsMax);
     this.touched = new Fifo(2 * options.tcpConnectionsMax);
@@ -111,9 +125,25 @@ export class Connections implements DirtyList {
     return key === NONE ? undefined : this.at(key);
   }
 
-  /** The connection under a key of the tuple table, or of the deadlines; undefined: no room to wake it. */
-  at(key: number): Tcb | undefined {
+  /** The connection under a value of the tuple table; undefined: no room to wake it. */
+  private at(key: number): Tcb | undefined {
     return (key & 1) === 0 ? this.tcbs[key >> 1] : this.wake(key >> 1);
+  }
+
+  /** The connection that is awake under this id. */
+  awakeAt(id: number): Tcb {
+    return this.tcbs[id] as Tcb;
+  }
+
+  /** For the tuple table: whose tuple this is. */
+  k0Of(key: number): number {
+    return (key & 1) === 0 ? this.awakeAt(key >> 1).path.id : this.rows.pathOf(key >> 1);
+  }
+
+  k1Of(key: number): number {
+    if ((key & 1) === 1) return this.rows.portsOf(key >> 1);
+    const { localPort, remotePort } = this.awakeAt(key >> 1);
+    return (localPort << 16) | remotePort;
   }
 
   /** A new connection, CLOSED, over a held path, which it takes over; undefined: as many as there can be. */
@@ -159,10 +189,32 @@ export class Connections implements DirtyList {
     this.portUsers[tcb.localPort]--;
     this.paths.release(tcb.path);
     this.forget(tcb);
-    tcb.sent.clear();
-    tcb.sendBuffer.clear();
+    this.forgetSent(tcb);
+    this.forgetText(tcb);
     // What lies behind a hole, or behind a FIN, will never be read.
     if (tcb.receiveClosed || tcb.unread === 0) this.discardReceived(tcb);
+  }
+
+  /** Nothing is outstanding (any more): the list of ranges serves whoever sends next. */
+  forgetSent(tcb: Tcb): void {
+    if (tcb.sent === NOTHING_SENT) return;
+    tcb.sent.clear();
+    this.sentStore.give(tcb.sent);
+    tcb.sent = NOTHING_SENT;
+  }
+
+  /** Nothing that the application gave is to be sent, or sent again. Buffers it gave by reference are still to be given back. */
+  forgetText(tcb: Tcb): void {
+    tcb.sendBuffer?.clear();
+    this.restText(tcb);
+  }
+
+  /** A send buffer that is idle serves whoever sends next. */
+  restText(tcb: Tcb): void {
+    const { sendBuffer } = tcb;
+    if (sendBuffer === undefined || !sendBuffer.idle) return;
+    this.sendStore.give(sendBuffer);
+    tcb.sendBuffer = undefined;
   }
 
   /** Gives back the text that nobody will read. */
@@ -200,9 +252,8 @@ export class Connections implements DirtyList {
   arm(tcb: Tcb, timer: number, atMs: number): void {
     setDeadline(tcb, timer, atMs);
     if (tcb.id === NONE) return;
-    const key = tcb.id << 1;
-    if (!this.deadlines.has(key) || diff(this.deadlines.deadline(key), atMs) > 0)
-      this.deadlines.set(key, atMs);
+    const { deadlines } = this;
+    if (!deadlines.has(tcb.id) || diff(deadlines.deadline(tcb.id), atMs) > 0) deadlines.set(tcb.id, atMs);
   }
 
   disarm(tcb: Tcb, timer: number): void {
@@ -213,8 +264,8 @@ export class Connections implements DirtyList {
   rearm(tcb: Tcb): void {
     if (tcb.id === NONE) return;
     const timer = earliest(tcb);
-    if (timer < 0) this.deadlines.cancel(tcb.id << 1);
-    else this.deadlines.set(tcb.id << 1, deadlineOf(tcb, timer));
+    if (timer < 0) this.deadlines.cancel(tcb.id);
+    else this.deadlines.set(tcb.id, deadlineOf(tcb, timer));
   }
 
   /** True for a connection that needs no Tcb while nothing happens to it. */
@@ -238,11 +289,10 @@ export class Connections implements DirtyList {
     }
     const timer = earliest(tcb);
     assert(timer >= 0, 'what sleeps has a deadline to wake at');
-    const key = (row << 1) | 1;
-    this.byTuple.set(tcb.path.id, (tcb.localPort << 16) | tcb.remotePort, key);
-    this.deadlines.set(key, deadlineOf(tcb, timer));
-    tcb.sent.clear();
-    tcb.sendBuffer.clear();
+    this.byTuple.set(tcb.path.id, (tcb.localPort << 16) | tcb.remotePort, (row << 1) | 1);
+    this.rowDeadlines.set(row, deadlineOf(tcb, timer));
+    this.forgetSent(tcb);
+    this.forgetText(tcb);
     if (tcb.receiveClosed || tcb.unread === 0) this.discardReceived(tcb);
     this.forget(tcb);
   }
@@ -250,10 +300,8 @@ export class Connections implements DirtyList {
   /** Ends everything at once: the stack closes. */
   clear(): void {
     for (const tcb of this.awake()) this.finish(tcb, 0);
-    for (let key = this.deadlines.first(); key !== NONE; key = this.deadlines.first()) {
-      this.deadlines.cancel(key);
-      if ((key & 1) === 1) this.dropRow(key >> 1);
-    }
+    for (let row = this.rowDeadlines.first(); row !== NONE; row = this.rowDeadlines.first())
+      this.dropRow(row);
     while (this.dirty.size > 0) this.dirty.shift();
     while (this.touched.size > 0) this.touched.shift();
   }
@@ -280,22 +328,26 @@ export class Connections implements DirtyList {
     const ports = this.rows.portsOf(row);
     this.byTuple.delete(path, ports);
     this.portUsers[ports >>> 16]--;
-    this.deadlines.cancel((row << 1) | 1);
+    this.rowDeadlines.cancel(row);
     this.paths.release(this.paths.at(path));
-    this.rows.free(row);
+    this.rows.release(row);
   }
 
-  private wake(row: number): Tcb | undefined {
+  /** A row as a Tcb; undefined: no room. */
+  wake(row: number): Tcb | undefined {
     const { context, rows } = this;
     const ports = rows.portsOf(row);
     const listenerId = rows.listenerOf(row);
-    const deadline = this.deadlines.has((row << 1) | 1)
-      ? this.deadlines.deadline((row << 1) | 1)
-      : context.nowMs;
+    const { rowDeadlines } = this;
+    const deadline = rowDeadlines.has(row) ? rowDeadlines.deadline(row) : context.nowMs;
     const tcb = this.place(this.paths.at(rows.pathOf(row)), ports >>> 16, ports & 0xffff);
     if (tcb === undefined) return undefined;
-    this.deadlines.cancel((row << 1) | 1);
-    rows.wake(row, tcb, deadline, context.nowMs, context.options);
+    rowDeadlines.cancel(row);
+    const list = rows.hasSent(row) ? this.sentStore.take() : NOTHING_SENT;
+    rows.wake(row, tcb, list, deadline, context);
+    if (tcb.timestamps && this.offsets !== undefined) {
+      tcb.tsOffset = this.offsets.timestampOffset(tcb.path.local, tcb.path.remote);
+    }
     if (tcb.state === SYN_RECEIVED) this.beginOpening(tcb, listenerId);
     else tcb.listenerId = listenerId;
     this.rearm(tcb);
@@ -307,8 +359,8 @@ export class Connections implements DirtyList {
   private place(path: Path, localPort: number, remotePort: number): Tcb | undefined {
     const id = this.ids.allocate();
     if (id === NONE) return undefined;
-    const { options, pool } = this.context;
-    const tcb = new Tcb(this, path, new SendBuffer(pool, 0), new SentRanges(this.ranges));
+    const { options } = this.context;
+    const tcb = new Tcb(this, path);
     tcb.id = id;
     tcb.localPort = localPort;
     tcb.remotePort = remotePort;
@@ -330,7 +382,7 @@ export class Connections implements DirtyList {
   /** The Tcb has no place in the tables any more; the tuple may. */
   private forget(tcb: Tcb): void {
     this.endOpening(tcb);
-    this.deadlines.cancel(tcb.id << 1);
+    this.deadlines.cancel(tcb.id);
     this.tcbs[tcb.id] = undefined;
     this.ids.release(tcb.id);
     tcb.id = NONE;

@@ -38,6 +38,7 @@ import { choosePassivePort } from './ports.ts';
 import { CONTINUE, DROP_ACK, RESET, Segment } from './segment.ts';
 import { SYN_RECEIVED, TIME_WAIT } from './state.ts';
 import { type Tcb, TIMER_RETRANSMIT } from './tcb.ts';
+import { Sleepers } from './timeouts/sleepers.ts';
 import { issBeyond, maySucceed } from './timeouts/time-wait.ts';
 import { timersOf } from './timeouts/timeouts.ts';
 
@@ -69,6 +70,8 @@ export const ERROR_TOO_BIG = 2;
 /** See the head of this file. */
 export class TcpEngine {
   readonly connections: Connections;
+  /** The timers of those that sleep. */
+  readonly asleep: Sleepers;
   private readonly context: Context;
   private readonly arrivals: ArrivalPaths;
   private readonly output: TcpOutput;
@@ -89,8 +92,10 @@ export class TcpEngine {
     this.arrivals = arrivals;
     this.refusals = refusals;
     this.connections = new Connections(context, paths);
+    this.asleep = new Sleepers(this.connections);
     this.output = new TcpOutput(this.connections, ip, new Controllers(context.entropy));
     this.isn = new IsnGenerator(context.entropy);
+    this.connections.offsets = this.isn;
     this.cookies = new SynCookies(context.entropy);
     this.anyPath = (paths.acquire(0, 0) as Path).id;
   }
@@ -219,15 +224,9 @@ export class TcpEngine {
   timersFire(nowMs: number): void {
     const { connections } = this;
     const { deadlines } = connections;
-    for (let key = deadlines.first(); key !== NONE; key = deadlines.first()) {
-      if (diff(deadlines.deadline(key), nowMs) > 0) return;
-      const tcb = connections.at(key);
-      if (tcb === undefined) {
-        // No room to wake it: as many connections as there can be. A moment later, then.
-        deadlines.set(key, (nowMs + this.context.options.tcpDelayedAckMs) | 0);
-        continue;
-      }
-      timersOf(connections, tcb);
+    for (let id = deadlines.first(); id !== NONE; id = deadlines.first()) {
+      if (diff(deadlines.deadline(id), nowMs) > 0) return;
+      timersOf(connections, connections.awakeAt(id));
     }
   }
 

@@ -12,6 +12,9 @@ import type { Tcb } from './tcb.ts';
 /** The port of a listener that hears every port. */
 export const ANY_PORT = 0;
 
+/** Their ids have 16 bits in a row that sleeps, and the last stands for none. */
+const LISTENERS_MAX = 65_535;
+
 /** A SYN that waits for its application: what finds it again, if it still waits. */
 export interface HeldSyn {
   readonly path: number;
@@ -60,7 +63,7 @@ export class Listeners {
   private readonly byPath: FlowTable;
 
   constructor(limit: number, entropy: Entropy) {
-    this.ids = new IndexPool(limit);
+    this.ids = new IndexPool(Math.min(limit, LISTENERS_MAX));
     this.byPath = new FlowTable(entropy.int32());
   }
 

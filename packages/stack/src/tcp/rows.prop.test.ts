@@ -2,25 +2,22 @@
 
 import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
-import { PacketPool } from '../contract/packet-pool.ts';
 import type { Path } from '../ip/path.ts';
 import { DEFAULT_OPTIONS } from '../options.ts';
 import { tcpIn } from '../testing/tcp-bench.ts';
 import { TCP_ACK, TCP_SYN } from '../wire/tcp.ts';
-import { SendBuffer } from './buffers/send-buffer.ts';
-import { RangePool, SentRanges } from './buffers/sent-ranges.ts';
+import { NOTHING_SENT, SentStore } from './buffers/sent-ranges.ts';
 import { Rows } from './rows.ts';
 import { SYN_RECEIVED, setState, TIME_WAIT } from './state.ts';
 import { chooseIss } from './synchronize.ts';
 import { Tcb, TIMER_RETRANSMIT, TIMER_TIME_WAIT } from './tcb.ts';
 import { setDeadline } from './timers.ts';
 
-const pool = new PacketPool(DEFAULT_OPTIONS.pool);
-const ranges = new RangePool();
+const sents = new SentStore();
 const path = { id: 5 } as Path;
 
 function fresh(): Tcb {
-  return new Tcb({ markDirty: () => undefined }, path, new SendBuffer(pool, 0), new SentRanges(ranges));
+  return new Tcb({ markDirty: () => undefined }, path);
 }
 
 const int32 = fc.integer();
@@ -58,16 +55,19 @@ function common(said: Fields): Tcb {
   return tcb;
 }
 
+/** The windows of a SYN, and of our answer, have 16 bits. */
+function unscaled(said: Fields): Tcb {
+  return common({ ...said, ahead: said.ahead & 0xffff, sndWnd: said.sndWnd & 0xffff });
+}
+
 /** What a connection is, apart from its place in the tables and from estimates that it has none of. */
 function meaning(tcb: Tcb): Record<string, unknown> {
   const { first } = tcb.sent;
-  const { sendBuffer } = tcb;
   const rest: Record<string, unknown> = Object.fromEntries(Object.entries(tcb));
-  for (const key of ['list', 'path', 'sendBuffer', 'sent', 'mss', 'mssPmtu', 'rcvMss', 'lastSentMs'] as const)
+  for (const key of ['list', 'path', 'sent', 'mss', 'mssPmtu', 'rcvMss', 'lastSentMs'] as const)
     delete rest[key];
   return {
     ...rest,
-    buffer: [sendBuffer.start, sendBuffer.end],
     range: first && [first.seq, first.end, first.sentUs, first.retransmits, first.lost],
   };
 }
@@ -80,7 +80,10 @@ function roundTrip(tcb: Tcb, deadlineMs: number): Tcb {
   const woken = fresh();
   woken.localPort = ports >>> 16;
   woken.remotePort = ports & 0xffff;
-  rows.wake(row, woken, deadlineMs, tcb.sent.first?.firstSentMs ?? 0, DEFAULT_OPTIONS);
+  const list = rows.hasSent(row) ? sents.take() : NOTHING_SENT;
+  const nowMs = (tcb.challengeMs + 700) | 0;
+  woken.tsOffset = tcb.tsOffset;
+  rows.wake(row, woken, list, deadlineMs, { nowMs, uptimeS: tcb.tsRecentS, options: DEFAULT_OPTIONS });
   expect([rows.embryonic, rows.timeWaiting]).toEqual([0, 0]);
   return woken;
 }
@@ -89,7 +92,7 @@ describe('sleep and wake give the same connection', () => {
   property.prop([fields, fc.nat({ max: 6 }), fc.nat({ max: 200 }), int32])(
     'SYN-RECEIVED, however often its SYN,ACK was sent',
     (said, retries, asked, sentUs) => {
-      const tcb = common(said);
+      const tcb = unscaled(said);
       setState(tcb, SYN_RECEIVED);
       tcb.rcvNxt = (said.irs + 1) | 0;
       tcb.rcvRead = tcb.lastAckSent = tcb.rcvNxt;
@@ -97,6 +100,7 @@ describe('sleep and wake give the same connection', () => {
       tcb.sndWl2 = tcb.iss;
       tcb.sndNxt = (tcb.iss + 1) | 0;
       tcb.retries = tcb.synsLost = retries;
+      tcb.sent = sents.take();
       const range = tcb.sent.append(tcb.iss, tcb.sndNxt, sentUs, 0);
       // By the timer, and because the peer asked.
       range.retransmits = retries + asked;
@@ -107,7 +111,7 @@ describe('sleep and wake give the same connection', () => {
   );
 
   property.prop([fields])('SYN-RECEIVED that is held: nothing was sent', (said) => {
-    const tcb = common(said);
+    const tcb = unscaled(said);
     setState(tcb, SYN_RECEIVED);
     tcb.rcvNxt = (said.irs + 1) | 0;
     tcb.rcvRead = tcb.lastAckSent = tcb.rcvNxt;
@@ -168,12 +172,12 @@ test('the oldest embryonic row is known whatever order they leave in', () => {
     return found;
   };
   expect(order()).toEqual(all);
-  rows.free(all[1]);
-  rows.free(all[0]);
+  rows.release(all[1]);
+  rows.release(all[0]);
   expect(order()).toEqual(all.slice(2));
-  rows.free(all[3]);
+  rows.release(all[3]);
   expect(order()).toEqual([all[2]]);
-  rows.free(all[2]);
+  rows.release(all[2]);
   expect([order(), rows.embryonic]).toEqual([[], 0]);
 });
 

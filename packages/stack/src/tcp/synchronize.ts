@@ -21,7 +21,7 @@ export const SYN_WINDOW_MAX = 65_535;
 /** The shift that lets the window reach `limit`, RFC 7323 2.2. Fixed at SYN, so it is chosen for the largest buffer. R7323.1. */
 export function windowScaleFor(limit: number): number {
   let shift = 0;
-  while (shift < SCALE_MAX && SYN_WINDOW_MAX * 2 ** shift < limit) shift++;
+  while (shift < SCALE_MAX && SYN_WINDOW_MAX << shift < limit) shift++;
   return shift;
 }
 
@@ -34,8 +34,7 @@ export function chooseIss(tcb: Tcb, iss: number): void {
   tcb.recover = iss;
   tcb.sndSml = iss;
   // The SYN has the first number, text the next.
-  tcb.sendBuffer.start = add(iss, 1);
-  tcb.sendBuffer.end = add(iss, 1);
+  tcb.sndEnd = add(iss, 1);
 }
 
 /** Takes IRS and the options of a SYN (or SYN,ACK) that was accepted. */
@@ -55,7 +54,7 @@ export function readSyn(tcb: Tcb, seg: Segment, context: Context): void {
   tcb.timestamps = said.timestamps && options.tcpTimestamps;
   if (tcb.timestamps) {
     tcb.tsRecent = said.tsVal;
-    tcb.tsRecentS = context.uptimeS;
+    tcb.tsRecentS = context.uptimeS | 0;
   }
   tcb.sackPermitted = said.sackPermitted && options.tcpSack;
   // The window of a SYN is not scaled (RFC 7323 2.2).

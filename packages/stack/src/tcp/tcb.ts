@@ -14,9 +14,10 @@ import type { Path } from '../ip/path.ts';
 import type { Reassembly } from './buffers/reassembly.ts';
 import type { ReceiveBuffer } from './buffers/receive-buffer.ts';
 import type { SendBuffer } from './buffers/send-buffer.ts';
-import type { SentRanges } from './buffers/sent-ranges.ts';
+import { NOTHING_SENT, type SentRanges } from './buffers/sent-ranges.ts';
 import type { Controller } from './congestion/controller.ts';
 import type { LossRecord } from './loss/record.ts';
+import { Marks } from './marks.ts';
 import { CLOSED } from './state.ts';
 
 /** Timers: bits of `Tcb.timers`, and places of their deadlines. */
@@ -26,7 +27,7 @@ export const TIMER_DELAYED_ACK = 2;
 export const TIMER_KEEP_ALIVE = 3;
 /** 2MSL, and the patience of FIN-WAIT-2. */
 export const TIMER_TIME_WAIT = 4;
-/** RACK's wait for what may be reordered, or the tail loss probe (RFC 8985). */
+/** RACK's wait for what may be reordered, or the tail loss probe (RFC 8985); while nothing is outstanding: the end of a long pause. */
 export const TIMER_LOSS = 5;
 /** The next burst may leave. */
 export const TIMER_PACING = 6;
@@ -52,7 +53,7 @@ export interface DirtyList {
 }
 
 /** One connection. */
-export class Tcb implements Sender {
+export class Tcb extends Marks implements Sender {
   readonly list: DirtyList;
   /** Place in the tables, NONE when it is in none (any more). */
   id: number = NONE;
@@ -64,16 +65,10 @@ export class Tcb implements Sender {
   owner: EventTarget | undefined = undefined;
   /** The listener whose SYN made it, MUST-11: a passive open; NONE: an active one. */
   listenerId: number = NONE;
-  /** An application has it, or had it: it is never used again for another connection. */
-  known = false;
-  /** A passive open that is awake and not yet established: counted in `Connections.halfOpen`. */
-  opening = false;
 
   // SND
   iss = 0;
   sndUna = 0;
-  /** Our SYN was acknowledged: ISS is a number like any other, and will come round again. */
-  synAcked = false;
   /** The highest sequence number sent, plus one. Retransmission does not move it back. */
   sndNxt = 0;
   /** REC-1: windows are kept in 32 bits, scaled. */
@@ -83,7 +78,6 @@ export class Tcb implements Sender {
   /** The largest window the peer ever offered: MAX.SND.WND. */
   sndWndMax = 0;
   sndUp = 0;
-  sndUrgent = false;
   sndScale = 0;
   /** What the peer said in its MSS option, or 536 (MUST-15). */
   peerMss = 536;
@@ -91,18 +85,13 @@ export class Tcb implements Sender {
   mss = 536;
   /** The path MTU that `mss` was reckoned from. */
   mssPmtu = 0;
-  readonly sendBuffer: SendBuffer;
-  /** The application closed: a FIN follows the last octet of the send buffer. */
-  finQueued = false;
+  /** What the application gave and is not acknowledged yet; undefined: nothing is. */
+  sendBuffer: SendBuffer | undefined = undefined;
+  /** The end of what the application gave so far; its FIN, if any, has this number. */
+  sndEnd = 0;
   /** Octets the send buffer may hold (SO_SNDBUF), and what that may grow to. */
   sendLimit = 0;
   sendLimitMax = 0;
-  wantsRoom = false;
-  /** A send found no chunk in the pool. */
-  starving = false;
-  noDelay = false;
-  /** Nothing smaller than a segment leaves, for a while: Linux TCP_CORK. */
-  corked = false;
   /** What the application wants a segment to be at most, both ways, or 0: Linux TCP_MAXSEG. */
   maxSegment = 0;
   /** Minshall's rule: end of the last segment sent that was smaller than `mss`. */
@@ -117,7 +106,6 @@ export class Tcb implements Sender {
   rcvAdv = 0;
   rcvScale = 0;
   rcvUp = 0;
-  rcvUrgent = false;
   /** The next octet the application will read. */
   rcvRead = 0;
   /** Octets that may wait for the application; grows with its appetite. */
@@ -129,13 +117,7 @@ export class Tcb implements Sender {
   freshOctets = 0;
   receiveBuffer: ReceiveBuffer | undefined = undefined;
   reassembly: Reassembly | undefined = undefined;
-  /** A FIN that arrived before what precedes it. */
-  finPending = false;
   finSeq = 0;
-  /** The peer's FIN was reached: the stream ends at rcvNxt - 1. */
-  finReceived = false;
-  /** The application takes no more: text that arrives now is answered with RST (SHLD-3). */
-  receiveClosed = false;
   /** Largest text of one segment seen: RMSS of RFC 5681 4.2, estimated. */
   rcvMss = 0;
 
@@ -146,31 +128,16 @@ export class Tcb implements Sender {
   tuneBefore = 14_480;
 
   // Options in use (RFC 7323, RFC 2018)
-  windowScaling = false;
-  timestamps = false;
-  sackPermitted = false;
-  /** Agreed, RFC 3168. */
-  ecn = false;
-  /** A mark arrived: ECE until the peer says CWR. */
-  ecnEcho = false;
-  /** A mark arrived at some time. */
-  ecnSeen = false;
-  /** We heard an echo, and went down: CWR with the next new text. */
-  ecnReduced = false;
   tsRecent = 0;
   /** When TS.Recent was written, in seconds of uptime: it is older than any int32 of milliseconds can say. */
   tsRecentS = 0;
   tsOffset = 0;
 
   // ACKs owed
-  /** One ACK is to leave in this drain. */
-  ackNow = false;
   /** ACKs of earlier places that are owed one by one: duplicates, and what arrived out of order. Made when needed. */
   acksOwed: number[] | undefined = undefined;
   /** Duplicates owed since RCV.NXT last moved. */
   outOfOrderAcks = 0;
-  /** The next ACK tells of octets that came twice: a DSACK block (RFC 2883). */
-  dsackOwed = false;
   dsackSeq = 0;
   dsackEnd = 0;
   lastAckSent = 0;
@@ -178,19 +145,20 @@ export class Tcb implements Sender {
   segmentsUnacked = 0;
   /** Segments to acknowledge at once while the peer is starting up. */
   quickAcks = 0;
-  /** Text has arrived, and when it did last. */
-  textArrived = false;
+  /** When text arrived last. */
   lastTextMs = 0;
   challengeMs = 0;
-  challenged = false;
 
   // Round trip (RFC 6298), microseconds
   srttUs = 0;
   rttvarUs = 0;
   rtoMs = 0;
+  /** The least one of the last minutes, RACK.min_RTT (RFC 8985), and when it was seen. */
+  minRttUs = 0;
+  minRttAtMs = 0;
 
   // What is outstanding, and its recovery
-  readonly sent: SentRanges;
+  sent: SentRanges = NOTHING_SENT;
   controller: Controller | undefined = undefined;
   /** The name of the controller that it gets with the first text. */
   congestion = 'reno';
@@ -232,8 +200,6 @@ export class Tcb implements Sender {
   /** MUST-21: how long sent text may stay unacknowledged, or 0: `options.tcpRetries`. */
   userTimeoutMs = 0;
   probe: number = PROBE_NONE;
-  /** The sender's silly window avoidance is overridden: send what fits (3.8.6.2.1, rule 4). */
-  pushSmall = false;
 
   // What went over the wire, for TCP_INFO
   segsIn = 0;
@@ -248,24 +214,13 @@ export class Tcb implements Sender {
   error = 0;
   softError = 0;
 
-  // Lists it is on
-  dirty = false;
-  waiting = false;
-  touched = false;
-  /** A RST is to leave, and then all is over. */
-  resetPending = false;
-  /** Our SYN (or SYN,ACK) goes once more, although no timer ran out. */
-  resendSyn = false;
   /** How often its timer ran out (RFC 6298 5.7). R6298.11. */
   synsLost = 0;
-  /** A SYN waits for its application to accept it: nothing is answered yet. */
-  held = false;
 
-  constructor(list: DirtyList, path: Path, sendBuffer: SendBuffer, sent: SentRanges) {
+  constructor(list: DirtyList, path: Path) {
+    super();
     this.list = list;
     this.path = path;
-    this.sendBuffer = sendBuffer;
-    this.sent = sent;
   }
 
   roomAgain(): void {
@@ -283,9 +238,9 @@ export class Tcb implements Sender {
     return (this.sndNxt - this.sndUna) | 0;
   }
 
-  /** The end of what the application gave so far; its FIN, if any, has this number. */
-  get sndEnd(): number {
-    return this.sendBuffer.end;
+  /** Octets that the application gave and that are not acknowledged. */
+  get queued(): number {
+    return this.sendBuffer === undefined ? 0 : this.sendBuffer.length;
   }
 
   /** Our FIN was acknowledged. */

@@ -81,7 +81,8 @@ class Bench {
 
   /** Calls what waits, as the owner does. */
   settle(): void {
-    for (const released of this.buffer.freed.splice(0)) released();
+    const { freed } = this.buffer;
+    for (let released = freed.shift(); released !== undefined; released = freed.shift()) released();
   }
 
   /** True when exactly the buffers that were copied or are behind `start` were released, once each. */
@@ -111,7 +112,7 @@ class Bench {
       }
       this.take(bytes);
       // What was copied is done with at once: it may be overwritten.
-      record.copied = buffer.freed.length > 0;
+      record.copied = buffer.freed.size > 0;
       expect(record.copied).toBe(step.shared || step.length < 4096);
       if (record.copied) bytes.fill(0xee);
       this.owned.push(record);

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { LARGE_CHUNK, SMALL_CHUNK } from '../../contract/chunk-pool.ts';
 import type { Packet } from '../../contract/packet.ts';
 import { PacketPool } from '../../contract/packet-pool.ts';
-import { SendBuffer } from './send-buffer.ts';
+import { SendBuffer, SendStore } from './send-buffer.ts';
 
 const SEQ = 0x7fff_fff0;
 const KIB = 1024;
@@ -77,14 +77,14 @@ test('a large buffer that is given is sent by reference, and released when its l
   const bytes = new Uint8Array(5000).fill(7);
   let released = 0;
   expect(buffer.appendOwned(bytes, () => released++)).toBe(true);
-  expect([buffer.length, buffer.freed.length, pool.chunks.inUseBytes]).toEqual([5010, 0, SMALL_CHUNK]);
+  expect([buffer.length, buffer.freed.size, pool.chunks.inUseBytes]).toEqual([5010, 0, SMALL_CHUNK]);
   buffer.gather(packet, at(8), 4);
   bytes[0] = 9;
   expect(flat()).toEqual([10, 10, 9, 7]);
   buffer.release(at(5009));
-  expect(buffer.freed).toEqual([]);
+  expect(buffer.freed.size).toBe(0);
   buffer.release(at(5010));
-  expect(buffer.freed.length).toBe(1);
+  expect(buffer.freed.size).toBe(1);
   expect(released).toBe(0);
 });
 
@@ -95,7 +95,7 @@ test('a copy that finds no chunk for all of it takes nothing, and keeps what was
   append(4000);
   const shared = new Uint8Array(new SharedArrayBuffer(5000)).fill(9);
   expect(buffer.appendOwned(shared, () => {})).toBe(false);
-  expect([buffer.length, buffer.freed.length, pool.chunks.inUseBytes]).toEqual([4000, 0, SMALL_CHUNK]);
+  expect([buffer.length, buffer.freed.size, pool.chunks.inUseBytes]).toEqual([4000, 0, SMALL_CHUNK]);
   append(97);
   expect([buffer.gather(packet, at(3999), 98), pool.chunks.inUseBytes]).toEqual([98, 2 * SMALL_CHUNK]);
   expect(flat()).toEqual([4000 & 255, ...Array(97).fill(97)]);
@@ -146,7 +146,7 @@ test('clear gives everything back, and the next octet has the same number as wit
   buffer.appendOwned(new Uint8Array(5000), () => {});
   const { end } = buffer;
   buffer.clear();
-  expect([buffer.start, buffer.end, buffer.length, buffer.freed.length]).toEqual([end, end, 0, 1]);
+  expect([buffer.start, buffer.end, buffer.length, buffer.freed.size]).toEqual([end, end, 0, 1]);
   expect(pool.chunks.inUseBytes).toBe(0);
   append(3);
   buffer.gather(packet, end, 3);
@@ -161,12 +161,12 @@ test('memory that the application transferred is not sent: the buffer is broken 
   expect([buffer.gather(packet, at(4), 100), buffer.broken, flat()]).toEqual([2, true, [6, 6]]);
   expect(buffer.gather(packet, at(6), 100)).toBe(0);
   buffer.clear();
-  expect(buffer.freed.length).toBe(1);
+  expect(buffer.freed.size).toBe(1);
 });
 
 test('nothing is appended, and nothing gathered, for no octets', () => {
   expect([append(0), buffer.gather(packet, SEQ, 0), packet.pieces]).toEqual([0, 0, 0]);
-  expect([buffer.appendOwned(new Uint8Array(0), () => {}), buffer.freed.length]).toEqual([true, 1]);
+  expect([buffer.appendOwned(new Uint8Array(0), () => {}), buffer.freed.size]).toEqual([true, 1]);
 });
 
 describe('a bug asserts', () => {
@@ -183,5 +183,31 @@ describe('a bug asserts', () => {
     for (const seq of [1, 11]) {
       expect(() => buffer.release(at(seq))).toThrow('only octets that are held are acknowledged');
     }
+  });
+});
+
+describe('the buffers of a stack', () => {
+  test('one that is empty serves the next connection, from the number that it says', () => {
+    const store = new SendStore(pool);
+    const first = store.take(SEQ);
+    first.append(new Uint8Array(100).fill(1), 0, 100);
+    first.release(at(100));
+    store.give(first);
+    const second = store.take(77);
+    expect([second === first, second.start, second.length]).toEqual([true, 77, 0]);
+    second.append(new Uint8Array(2).fill(9), 0, 2);
+    second.gather(packet, 77, 2);
+    expect(flat()).toEqual([9, 9]);
+  });
+
+  test('none is given back that holds octets, or owes a callback', () => {
+    const store = new SendStore(pool);
+    const held = store.take(SEQ);
+    held.append(new Uint8Array(1), 0, 1);
+    expect(() => store.give(held)).toThrow('empty buffer');
+    const owing = store.take(SEQ);
+    owing.appendOwned(new Uint8Array(5), () => {});
+    owing.clear();
+    expect(() => store.give(owing)).toThrow('empty buffer');
   });
 });

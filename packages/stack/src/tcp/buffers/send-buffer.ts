@@ -6,6 +6,7 @@
 // A packet points into it (`gather`): what is here stays as it is until it was acknowledged.
 
 import { assert } from '../../base/assert.ts';
+import { Fifo } from '../../base/fifo.ts';
 import type { Arena } from '../../contract/arena.ts';
 import { type Chunk, SMALL_CHUNK } from '../../contract/chunk-pool.ts';
 import { copyOctets, MAX_PIECES, type Packet } from '../../contract/packet.ts';
@@ -15,6 +16,15 @@ import type { PacketPool } from '../../contract/packet-pool.ts';
 export const OWNED_LENGTH_MIN = 4096;
 /** Who holds as much as this sends faster than the peer acknowledges: the next chunk is a large one. */
 const BULK_LENGTH: number = 4 * SMALL_CHUNK;
+
+/** Buffers kept for who sends next, 0.2 KB each, and entries: 80 octets, as many as a few streams at full speed have. */
+const SPARE_BUFFERS = 256;
+const SPARE_ENTRIES = 1024;
+/** Callbacks that wait: as many as buffers were given, and each octet given counts in the limit of its connection. */
+const FREED_MAX: number = Number.MAX_SAFE_INTEGER;
+
+/** Where an entry lies that is not in use. */
+const NOWHERE: Arena = { id: -1, bytes: new Uint8Array(0), words: new Uint32Array(0) };
 
 /** Octets that lie together. */
 class Entry {
@@ -37,6 +47,33 @@ class Entry {
   }
 }
 
+/** Entries for what comes next, of all buffers of a stack: a stream goes on without an object for each chunk. */
+class SpareEntries {
+  private first: Entry | undefined = undefined;
+  private count = 0;
+
+  take(): Entry | undefined {
+    const entry = this.first;
+    if (entry === undefined) return undefined;
+    this.first = entry.next;
+    this.count--;
+    entry.next = undefined;
+    return entry;
+  }
+
+  /** What is over lets go of all that it held. */
+  give(entry: Entry): void {
+    entry.arena = NOWHERE;
+    entry.chunk = undefined;
+    entry.released = undefined;
+    entry.next = undefined;
+    if (this.count === SPARE_ENTRIES) return;
+    this.count++;
+    entry.next = this.first;
+    this.first = entry;
+  }
+}
+
 /**
  * See the head of this file. All sequence numbers are int32, modular.
  *
@@ -45,14 +82,14 @@ class Entry {
  * buffer.append(bytes, 0, bytes.length);
  * buffer.gather(packet, buffer.start, Math.min(mss, buffer.length));
  * buffer.release(segAck);
- * for (const released of buffer.freed.splice(0)) released();   // outside the core
+ * for (let done = buffer.freed.shift(); done !== undefined; done = buffer.freed.shift()) done();   // outside the core
  */
 export class SendBuffer {
   /** Sequence numbers of the first octet held and of the next to be appended: [start, end). */
   start: number;
   end: number;
   /** Callbacks whose octets are done with. The owner takes them out and calls each once, outside the core. */
-  freed: (() => void)[] = [];
+  readonly freed: Fifo<() => void> = new Fifo(FREED_MAX);
   /**
    * The application transferred memory that it had given by reference: those octets are lost, `gather` ends before
    * them, and the connection cannot go on.
@@ -64,12 +101,23 @@ export class SendBuffer {
   /** The furthest entry that was sent from, where new data goes on; and the one that was resent from. */
   private front: Entry | undefined = undefined;
   private resent: Entry | undefined = undefined;
-  /** An entry of a chunk is kept for the next: request and answer alternate without an object each. */
-  private spare: Entry | undefined = undefined;
+  private readonly spare: SpareEntries;
 
-  /** `seq`: the sequence number of the first octet that will be appended. */
-  constructor(pool: PacketPool, seq: number) {
+  /** `seq`: the sequence number of the first octet that will be appended. `spare`: shared with others, or its own. */
+  constructor(pool: PacketPool, seq: number, spare: SpareEntries = new SpareEntries()) {
     this.pool = pool;
+    this.spare = spare;
+    this.start = seq | 0;
+    this.end = seq | 0;
+  }
+
+  /** Holds nothing, and owes no callback: it may serve another connection. */
+  get idle(): boolean {
+    return this.start === this.end && this.freed.size === 0 && !this.broken;
+  }
+
+  /** An idle buffer begins anew: `seq` as in the constructor. */
+  begin(seq: number): void {
     this.start = seq | 0;
     this.end = seq | 0;
   }
@@ -193,9 +241,8 @@ export class SendBuffer {
   }
 
   private newEntry(arena: Arena, offset: number, chunk: Chunk | undefined): Entry {
-    const entry = this.spare;
+    const entry = this.spare.take();
     if (entry === undefined) return new Entry(arena, offset, this.end, chunk);
-    this.spare = undefined;
     entry.arena = arena;
     entry.offset = offset;
     entry.seq = this.end;
@@ -211,14 +258,12 @@ export class SendBuffer {
   }
 
   private free(entry: Entry): void {
-    if (entry.chunk !== undefined) {
-      this.pool.chunks.give(entry.chunk);
-      this.spare = entry;
-    } else this.pool.arenas.disown(entry.arena);
+    if (entry.chunk !== undefined) this.pool.chunks.give(entry.chunk);
+    else this.pool.arenas.disown(entry.arena);
     if (entry.released !== undefined) this.freed.push(entry.released);
     if (this.front === entry) this.front = undefined;
     if (this.resent === entry) this.resent = undefined;
-    entry.next = undefined;
+    this.spare.give(entry);
   }
 
   /** Takes back what was appended from `end` on: copied octets only. */
@@ -257,5 +302,30 @@ export class SendBuffer {
   private remember(entry: Entry): void {
     if (this.front === undefined || ((entry.seq - this.front.seq) | 0) >= 0) this.front = entry;
     else this.resent = entry;
+  }
+}
+
+/** The send buffers of one stack: a connection has one while it has something to send, or to be acknowledged. */
+export class SendStore {
+  private readonly pool: PacketPool;
+  private readonly spare: SendBuffer[] = [];
+  private readonly entries: SpareEntries = new SpareEntries();
+
+  constructor(pool: PacketPool) {
+    this.pool = pool;
+  }
+
+  /** An empty buffer: see the constructor of SendBuffer. */
+  take(seq: number): SendBuffer {
+    const buffer = this.spare.pop();
+    if (buffer === undefined) return new SendBuffer(this.pool, seq, this.entries);
+    buffer.begin(seq);
+    return buffer;
+  }
+
+  /** The buffer of one that has nothing to send. */
+  give(buffer: SendBuffer): void {
+    assert(buffer.idle, 'only an empty buffer serves another connection');
+    if (this.spare.length < SPARE_BUFFERS) this.spare.push(buffer);
   }
 }

@@ -4,7 +4,8 @@ import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { add, diff } from '../../base/int.ts';
 import { Delivery } from '../loss/delivery.ts';
-import { RangePool, type SentRange, SentRanges } from './sent-ranges.ts';
+import { RangePool, type SentRange } from './sent-range.ts';
+import { SentRanges } from './sent-ranges.ts';
 
 const MSS = 10;
 const RANGES_MAX = 16_384;

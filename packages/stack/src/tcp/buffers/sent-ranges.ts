@@ -9,76 +9,15 @@
 
 import { assert, CHECKS } from '../../base/assert.ts';
 import { after, before, diff } from '../../base/int.ts';
+import { RangePool, type SentRange } from './sent-range.ts';
 
-/** Ranges kept for reuse, whole stack: 64 thousand segments in flight. */
-const SPARE_MAX = 65_536;
 /** Ranges of one connection. Beyond it nothing is cut any more and what is sent joins the last (CVE-2019-11478). */
 const RANGES_MAX = 16_384;
 const PLACES_FIRST = 16;
+/** Places that a list without ranges keeps, and lists kept for who sends next: they cost 0.3 KB each. */
+const PLACES_KEPT = 64;
+const SPARE_LISTS = 256;
 const NO_PLACES = new Int32Array(0);
-
-/** One range. Times in microseconds, as the pump read them. */
-export class SentRange {
-  readonly id: number;
-  seq = 0;
-  end = 0;
-  /** When it left last. */
-  sentUs = 0;
-  /** When it left first, milliseconds. */
-  firstSentMs = 0;
-  /** `Tcb.delivered` and its time when it left, and the time when what was delivered last by then had left: for the delivery rate. */
-  delivered = 0;
-  deliveredUs = 0;
-  firstSentUs = 0;
-  appLimited = false;
-  /** The peer has it, says a SACK block. It might change its mind (RFC 2018 section 8). */
-  sacked = false;
-  /** How many segments of the wire were merged into a SACKed range. */
-  segments = 0;
-  /** Taken for lost, and not sent again yet. */
-  lost = false;
-  /** How often it was sent again. */
-  retransmits = 0;
-  older: SentRange | undefined = undefined;
-  newer: SentRange | undefined = undefined;
-
-  constructor(id: number) {
-    this.id = id;
-  }
-
-  get length(): number {
-    return diff(this.end, this.seq);
-  }
-}
-
-/** Where ranges come from and go back to; one per stack. */
-export class RangePool {
-  private readonly rows: SentRange[] = [];
-  private readonly spare: number[] = [];
-
-  at(id: number): SentRange {
-    return this.rows[id];
-  }
-
-  take(): SentRange {
-    const id = this.spare.pop();
-    if (id !== undefined) return this.rows[id];
-    const range = new SentRange(this.rows.length);
-    this.rows.push(range);
-    return range;
-  }
-
-  give(range: SentRange): void {
-    range.older = undefined;
-    range.newer = undefined;
-    this.spare.push(range.id);
-    // The last ones made go first, so that the table shrinks after a flood.
-    while (this.rows.length > SPARE_MAX && this.spare.at(-1) === this.rows.length - 1) {
-      this.spare.pop();
-      this.rows.pop();
-    }
-  }
-}
 
 /** Who hears of what arrives: the delivery of one acknowledgment. */
 export interface Arrivals {
@@ -106,6 +45,12 @@ export class SentRanges {
 
   constructor(pool: RangePool) {
     this.pool = pool;
+  }
+
+  /** For laws: 0 when there are no ranges. */
+  get counts(): number {
+    const { sackedOctets, lostOctets, resentOctets, sackedSegments } = this;
+    return sackedOctets + lostOctets + resentOctets + sackedSegments;
   }
 
   get empty(): boolean {
@@ -140,6 +85,7 @@ export class SentRanges {
   /** [seq, end) left just now, for the first time. */
   append(seq: number, end: number, nowUs: number, nowMs: number): SentRange {
     const { last } = this;
+    if (CHECKS) assert(this !== NOTHING_SENT, 'who sends has a list of its own');
     if (CHECKS) assert(last === undefined || last.end === seq, 'sent ranges touch');
     if (
       this.count >= RANGES_MAX &&
@@ -283,10 +229,10 @@ export class SentRanges {
   }
 
   clear(): void {
+    if (this.count === 0) return;
     for (let place = 0; place < this.count; place++) this.pool.give(this.at(place));
     this.count = 0;
     this.head = 0;
-    this.places = NO_PLACES;
     this.oldest = undefined;
     this.newest = undefined;
     this.sackedOctets = 0;
@@ -295,9 +241,9 @@ export class SentRanges {
     this.resentOctets = 0;
   }
 
-  /** Drops the table of places of a connection that has nothing outstanding and is idle. */
+  /** Drops a long table of places that holds none. */
   shrink(): void {
-    if (this.count === 0) this.places = NO_PLACES;
+    if (this.count === 0 && this.places.length > PLACES_KEPT) this.places = NO_PLACES;
   }
 
   /** It is no longer under way, or no longer lost: takes it out of what counts and out of the order of leaving. */
@@ -376,9 +322,10 @@ export class SentRanges {
 
   /** The order of leaving, made anew from the times: rare. */
   private relink(): void {
+    this.resentOctets = 0;
+    if (this.count === 0) return;
     this.oldest = undefined;
     this.newest = undefined;
-    this.resentOctets = 0;
     const ranges: SentRange[] = [];
     for (let place = 0; place < this.count; place++) {
       const range = this.at(place);
@@ -388,5 +335,27 @@ export class SentRanges {
     }
     ranges.sort((a, b) => diff(a.sentUs, b.sentUs));
     for (const range of ranges) this.linkNewest(range);
+  }
+}
+
+/** What a connection has that has nothing outstanding: no ranges, and none is ever appended to it. */
+export const NOTHING_SENT: SentRanges = new SentRanges(new RangePool());
+
+/** The lists of one stack: a connection has one from when it sends until all is acknowledged. */
+export class SentStore {
+  private readonly ranges: RangePool = new RangePool();
+  private readonly spare: SentRanges[] = [];
+
+  /** An empty list, for a connection that is about to send. */
+  take(): SentRanges {
+    return this.spare.pop() ?? new SentRanges(this.ranges);
+  }
+
+  /** The list of one that has nothing outstanding any more. */
+  give(list: SentRanges): void {
+    assert(list.empty, 'only a list without ranges serves another connection');
+    if (CHECKS) assert(list.counts === 0, 'what counts the ranges of a list ends with them');
+    list.shrink();
+    if (this.spare.length < SPARE_LISTS) this.spare.push(list);
   }
 }

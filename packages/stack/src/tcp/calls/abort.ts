@@ -8,7 +8,7 @@ import type { Tcb } from '../tcb.ts';
 export function abort(c: Connections, tcb: Tcb, error: number): void {
   tcb.receiveClosed = true;
   c.discardReceived(tcb);
-  tcb.sendBuffer.clear();
+  c.forgetText(tcb);
   switch (tcb.state) {
     case CLOSED:
       return;
@@ -22,7 +22,7 @@ export function abort(c: Connections, tcb: Tcb, error: number): void {
       return;
     default:
       tcb.error = error;
-      tcb.sent.clear();
+      c.forgetSent(tcb);
       tcb.timers = 0;
       tcb.resetPending = true;
       c.markDirty(tcb);

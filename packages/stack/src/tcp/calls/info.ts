@@ -117,7 +117,7 @@ export interface TcpInfo {
   readonly minRtt: number;
   readonly dataSegsIn: number;
   readonly dataSegsOut: number;
-  /** Octets a second, as last measured; 0: not yet. */
+  /** Octets a second, as last measured; 0: not yet, or not since the last long pause. */
   readonly deliveryRate: number;
   /** Segments delivered; and acknowledgments that echoed a mark (RFC 3168). */
   readonly delivered: number;
@@ -183,7 +183,7 @@ function ofRecovery(tcb: Tcb, { options }: Context) {
     fackets: 0,
     rtt: tcb.srttUs,
     rttvar: tcb.rttvarUs,
-    minRtt: loss?.minRttUs ?? 0,
+    minRtt: tcb.minRttUs,
     sndSsthresh: ssthresh > 0x3fff_0000 ? SSTHRESH_INFINITE : Math.floor(ssthresh / mss),
     sndCwnd: Math.max(1, Math.floor((controller === undefined ? 10 * mss : tcb.cwnd) / mss)),
     reordering: REORDERING,

@@ -6,9 +6,11 @@ import type { Connections } from '../connections.ts';
 import { tuneReceiveLimit, updateIsWorth } from '../receive-window.ts';
 import type { Tcb } from '../tcb.ts';
 
+const NOTHING = new Uint8Array(0);
+
 /** A run of received text: `bytes[offset .. offset + length)`. One record per socket, reused. */
 export class Text {
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = NOTHING;
   offset = 0;
   length = 0;
 }

@@ -3,6 +3,7 @@
 import { add } from '../../base/int.ts';
 import { EAGAIN, ENOTCONN, EPIPE } from '../../contract/errno.ts';
 import { EVENT_RELEASED } from '../../contract/events.ts';
+import type { SendBuffer } from '../buffers/send-buffer.ts';
 import type { Connections } from '../connections.ts';
 import { CLOSED, maySend } from '../state.ts';
 import { type Tcb, TIMER_DELAYED_ACK } from '../tcb.ts';
@@ -11,12 +12,17 @@ import { type Tcb, TIMER_DELAYED_ACK } from '../tcb.ts';
 export function send(c: Connections, tcb: Tcb, bytes: Uint8Array, offset: number, length: number): number {
   const refused = mayQueue(tcb);
   if (refused !== 0) return refused;
-  const room = tcb.sendLimit - tcb.sendBuffer.length;
+  const room = tcb.sendLimit - tcb.queued;
   if (room <= 0) {
     tcb.wantsRoom = true;
     return EAGAIN;
   }
-  const taken = length === 0 ? 0 : tcb.sendBuffer.append(bytes, offset, Math.min(length, room));
+  let taken = 0;
+  if (length > 0) {
+    const buffer = bufferOf(c, tcb);
+    taken = buffer.append(bytes, offset, Math.min(length, room));
+    tcb.sndEnd = buffer.end;
+  }
   if (taken < length) tcb.wantsRoom = true;
   if (taken === 0 && length > 0) {
     starve(c, tcb);
@@ -35,12 +41,15 @@ export function sendOwned(c: Connections, tcb: Tcb, bytes: Uint8Array, released:
   const refused = mayQueue(tcb);
   if (refused !== 0) return refused;
   // A buffer is taken whole or not at all: a queue that has room for one octet takes it.
-  if (tcb.sendBuffer.length >= tcb.sendLimit || !tcb.sendBuffer.appendOwned(bytes, released)) {
+  const full = tcb.queued >= tcb.sendLimit;
+  const buffer = bufferOf(c, tcb);
+  if (full || !buffer.appendOwned(bytes, released)) {
     tcb.wantsRoom = true;
-    if (tcb.sendBuffer.length < tcb.sendLimit) starve(c, tcb);
+    if (!full) starve(c, tcb);
     return EAGAIN;
   }
-  if (tcb.sendBuffer.freed.length > 0) c.notify(tcb, EVENT_RELEASED);
+  tcb.sndEnd = buffer.end;
+  if (buffer.freed.size > 0) c.notify(tcb, EVENT_RELEASED);
   c.markDirty(tcb);
   return bytes.length;
 }
@@ -52,8 +61,14 @@ export function sendUrgent(c: Connections, tcb: Tcb): void {
   c.markDirty(tcb);
 }
 
+function bufferOf(c: Connections, tcb: Tcb): SendBuffer {
+  tcb.sendBuffer ??= c.sendStore.take(tcb.sndEnd);
+  return tcb.sendBuffer;
+}
+
 /** All chunks are out. No acknowledgment of its own may ever tell this connection that one came back: time does. */
 function starve(c: Connections, tcb: Tcb): void {
+  c.restText(tcb);
   tcb.starving = true;
   c.arm(tcb, TIMER_DELAYED_ACK, add(c.context.nowMs, c.context.options.tcpDelayedAckMs));
 }

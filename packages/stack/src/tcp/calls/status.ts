@@ -43,7 +43,7 @@ export function status(tcb: Tcb): TcpStatus {
     srttMs: tcb.srttUs / 1000,
     rttvarMs: tcb.rttvarUs / 1000,
     rtoMs: tcb.rtoMs,
-    sendQueue: tcb.sendBuffer.length,
+    sendQueue: tcb.queued,
     receiveQueue: tcb.unread,
     receiveLimit: tcb.rcvLimit,
     urgent: urgentRemaining(tcb),

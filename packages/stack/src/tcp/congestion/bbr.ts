@@ -157,6 +157,9 @@ export class Bbr implements Controller {
     else if (this.mode === BBR_PROBE_RTT) this.endProbeRtt(nowUs);
   }
 
+  /** Its model outlives pauses. */
+  readonly forgettable: boolean = false;
+
   resized(mss: number): void {
     const initial = !this.begun && this.cwnd === initialWindow(this.mss);
     this.mss = mss;

@@ -62,6 +62,8 @@ export interface Controller {
   restarted(idleUs: number, expired: boolean, nowUs: number): void;
   /** SMSS changed. */
   resized(mss: number): void;
+  /** True: after `restarted` with `expired` it would do as a new one does; so it need not be kept through a long pause. */
+  readonly forgettable: boolean;
 }
 
 /** Makes the controller of a connection once it sends. */

@@ -59,18 +59,21 @@ class Epoch {
  */
 export class Cubic extends LossBased {
   readonly name: string = 'cubic';
-  private readonly epoch = new Epoch();
+  /** Made when slow start is over; many a connection never gets there. */
+  private epoch: Epoch | undefined = undefined;
   /** The same before the last reduction (4.9). R9438.5. */
-  private readonly priorEpoch = new Epoch();
+  private priorEpoch: Epoch | undefined = undefined;
   /** The clock when `elapsed` was right. */
   private lastUs = 0;
   /** The part of an octet that `cwnd` has not yet. */
   private fraction = 0;
 
   protected override avoid(octets: number, sample: AckSample): void {
-    const { epoch, mss, cwnd } = this;
+    const { mss, cwnd } = this;
+    this.epoch ??= new Epoch();
+    const { epoch } = this;
     if (epoch.begun) epoch.elapsed += Math.max(0, diff(sample.nowUs, this.lastUs)) * 1e-6;
-    else this.begin();
+    else this.begin(epoch);
     this.lastUs = sample.nowUs;
     const alpha = epoch.wEst >= epoch.cwndPrior ? 1 : ALPHA;
     epoch.wEst = Math.min(WINDOW_MAX, epoch.wEst + (alpha * mss * octets) / cwnd);
@@ -94,7 +97,9 @@ export class Cubic extends LossBased {
   }
 
   protected override reduced(timeout: boolean, again: boolean): void {
-    const { epoch, cwnd } = this;
+    const { cwnd } = this;
+    this.epoch ??= new Epoch();
+    const { epoch } = this;
     // 4.7: a flow that has less than last time leaves room for those that came since. 4.8: a timeout forgets.
     if (timeout) epoch.wMax = 0;
     else epoch.wMax = cwnd < epoch.wMax ? (cwnd * (1 + BETA)) / 2 : cwnd;
@@ -105,12 +110,13 @@ export class Cubic extends LossBased {
 
   protected override save(): void {
     super.save();
-    this.priorEpoch.copy(this.epoch);
+    this.priorEpoch ??= new Epoch();
+    this.priorEpoch.copy(this.epoch ?? new Epoch());
   }
 
   /** The time since does not count: the window could not grow then. */
   protected override restored(nowUs: number): void {
-    this.epoch.copy(this.priorEpoch);
+    if (this.epoch !== undefined && this.priorEpoch !== undefined) this.epoch.copy(this.priorEpoch);
     this.lastUs = nowUs;
     this.fraction = 0;
   }
@@ -124,12 +130,12 @@ export class Cubic extends LossBased {
     super.restarted(idleUs, expired, nowUs);
     this.lastUs = nowUs;
     // The window was taken back: slow start, and then another stage of avoidance (4.2).
-    if (this.cwnd < cwnd) this.epoch.begun = false;
+    if (this.cwnd < cwnd && this.epoch !== undefined) this.epoch.begun = false;
   }
 
   /** 4.2, 4.8, 4.10: without a greater window to come back to, the curve begins at its level part. */
-  private begin(): void {
-    const { epoch, cwnd } = this;
+  private begin(epoch: Epoch): void {
+    const { cwnd } = this;
     epoch.begun = true;
     epoch.elapsed = 0;
     epoch.wEst = cwnd;

@@ -13,7 +13,8 @@ const N_RTT_SAMPLE = 8;
 const CSS_GROWTH_SHIFT = 2;
 const CSS_ROUNDS = 5;
 
-const NEVER = Infinity;
+/** Longer than any: an integer, for each that is none would be an object of its own. */
+const NEVER = 0x3fff_ffff;
 
 /**
  * Watches round trips in the initial slow start; the window is its owner's. L, the limit of growth per acknowledgment, is

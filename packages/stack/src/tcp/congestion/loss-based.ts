@@ -108,6 +108,11 @@ export abstract class LossBased implements Controller {
     this.ssthresh = Math.max(this.ssthresh, 2 * mss);
   }
 
+  /** Nothing was ever lost: all that a pause leaves is the initial window. */
+  get forgettable(): boolean {
+    return this.ssthresh === WINDOW_MAX && this.priorCwnd === 0 && this.cwnd >= initialWindow(this.mss);
+  }
+
   /** Congestion avoidance: so many octets were delivered while the window was at least ssthresh. */
   protected abstract avoid(octets: number, sample: AckSample): void;
   /** ssthresh after a loss, at least two segments. */

@@ -62,7 +62,7 @@ function rate(tcb: Tcb, loss: LossRecord, d: Delivery, sample: Connections['samp
   loss.firstSentUs = d.sentUs;
   sample.rateAppLimited = d.appLimited;
   // Faster than light: ranges were resent, and answered by what was sent first.
-  if (intervalUs < loss.minRttUs || intervalUs <= 0) return;
+  if (intervalUs < tcb.minRttUs || intervalUs <= 0) return;
   sample.deliveredBytes = diff(tcb.delivered, d.priorDelivered);
   sample.intervalUs = intervalUs;
   loss.rateOctets = sample.deliveredBytes;

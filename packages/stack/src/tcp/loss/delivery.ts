@@ -2,7 +2,8 @@
 // The rate is draft-cheng-iccrg-delivery-rate-estimation's: between the sending of the newest range delivered and now.
 
 import { before, diff } from '../../base/int.ts';
-import type { Arrivals, SentRange } from '../buffers/sent-ranges.ts';
+import type { SentRange } from '../buffers/sent-range.ts';
+import type { Arrivals } from '../buffers/sent-ranges.ts';
 
 /** `a` left later than `b`; of the same microsecond, the one with the higher end (RFC 8985 6.2, RACK_sent_after). */
 export function sentAfter(aUs: number, aEnd: number, bUs: number, bEnd: number): boolean {

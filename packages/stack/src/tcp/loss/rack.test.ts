@@ -132,7 +132,7 @@ describe('RFC 8985 section 6: RACK', () => {
       flight.waits(100);
       flight.restart();
     }
-    expect(flight.loss.minRttUs).toBe(100_000);
+    expect(flight.tcb.minRttUs).toBe(100_000);
   });
 });
 

@@ -15,15 +15,15 @@ const STEPS_MAX = 255;
 const MIN_RTT_WINDOW_MS = 300_000;
 
 /** RFC 8985 6.2 step 1. */
-export function noteMinRtt(loss: LossRecord, rttUs: number, nowMs: number): void {
-  if (loss.minRttUs !== 0 && rttUs > loss.minRttUs && diff(nowMs, loss.minRttAtMs) < MIN_RTT_WINDOW_MS)
-    return;
-  loss.minRttUs = rttUs;
-  loss.minRttAtMs = nowMs;
+export function noteMinRtt(tcb: Tcb, rttUs: number, nowMs: number): void {
+  const { minRttUs } = tcb;
+  if (minRttUs !== 0 && rttUs > minRttUs && diff(nowMs, tcb.minRttAtMs) < MIN_RTT_WINDOW_MS) return;
+  tcb.minRttUs = rttUs;
+  tcb.minRttAtMs = nowMs;
 }
 
 /** Steps 2 and 3: the range that left last among those that arrived, and whether they came in order. R8985.1. */
-export function rackUpdate(loss: LossRecord, d: Delivery): void {
+export function rackUpdate(tcb: Tcb, loss: LossRecord, d: Delivery): void {
   if (d.reordered) {
     loss.reorderingSeen = true;
     loss.reorderings++;
@@ -31,7 +31,7 @@ export function rackUpdate(loss: LossRecord, d: Delivery): void {
   if (!d.any) return;
   const rttUs = diff(d.nowUs, d.sentUs);
   // It was sent again, and this answers what was sent first: RFC 8985 6.2 step 2. Timestamps count milliseconds.
-  if (d.resent && (rttUs < loss.minRttUs || d.echoUs > rttUs + 1000)) return;
+  if (d.resent && (rttUs < tcb.minRttUs || d.echoUs > rttUs + 1000)) return;
   loss.rackRttUs = Math.max(1, rttUs);
   loss.rackAdvanced = true;
   if (sentAfter(d.sentUs, d.sentEnd, loss.rackUs, loss.rackEnd)) {
@@ -65,7 +65,7 @@ function reorderingWindowUs(tcb: Tcb, loss: LossRecord): number {
     if (tcb.recovery === RECOVERY_FAST || tcb.recovery === RECOVERY_LOSS) return 0;
     if (tcb.sent.sackedSegments >= DUP_THRESHOLD) return 0;
   }
-  return Math.min((loss.minRttUs >> 2) * loss.reoWndSteps, tcb.srttUs);
+  return Math.min((tcb.minRttUs >> 2) * loss.reoWndSteps, tcb.srttUs);
 }
 
 /**

@@ -1,5 +1,6 @@
 // What a connection knows of its losses, beside the scoreboard: RACK-TLP (RFC 8985), PRR (RFC 9937), F-RTO (RFC 5682), undo,
-// delivery rate, pacing. Made with the first text that is sent. Sequence numbers and times are int32, octets too.
+// delivery rate, pacing. Made with the first text that is sent, and given up after a pause (timeouts/quiet.ts) when nothing was ever
+// lost. Sequence numbers and times are int32, octets too.
 
 /** What the loss probe wants of the output. */
 export const TLP_NONE = 0;
@@ -23,9 +24,6 @@ export class LossRecord {
   dsackSeen = false;
   /** Where SACK blocks reach. */
   fack = 0;
-  /** The least round trip of the last minutes, RACK.min_RTT. */
-  minRttUs = 0;
-  minRttAtMs = 0;
 
   // Tail loss probe, RFC 8985 section 7
   tlp: number = TLP_NONE;
@@ -87,4 +85,11 @@ export class LossRecord {
   nextSendUs = 0;
   /** Octets sent in all, up to where pacing begins. */
   sentOctets = 0;
+
+  /** True while it tells nothing that a new one would not: nothing was lost, sent again, reordered or marked. */
+  get calm(): boolean {
+    const { reorderings, dsacks, resentSegments, markedAcks, reoWndSteps } = this;
+    const events = reorderings + dsacks + resentSegments + markedAcks;
+    return events === 0 && reoWndSteps === 1 && !this.reorderingSeen && !this.tlpOut && !this.undo;
+  }
 }

@@ -58,6 +58,8 @@ describe('RFC 2018 section 5: blocks mark what arrived', () => {
   test('of a super-segment whole segments are cut out, where the device cut', () => {
     const flight = new Flight();
     flight.bench.link.features = FEATURE_TSO4;
+    // Half a window is one super-segment.
+    flight.opens(20 * MSS);
     expect(flight.sends(10)).toEqual([0]);
     expect(flight.tcb.sent.count).toBe(1);
     tells(flight, 0, [1500, 3200]);

@@ -1,6 +1,7 @@
 // Timestamps: RFC 7323. Round trips by echo (section 4), protection against wrapped sequence numbers (section 5).
 
 import { before, diff } from '../../base/int.ts';
+import type { Context } from '../../context.ts';
 import type { Segment } from '../segment.ts';
 import type { Tcb } from '../tcb.ts';
 
@@ -12,20 +13,21 @@ export function tsVal(tcb: Tcb, nowMs: number): number {
   return (nowMs + tcb.tsOffset) | 0;
 }
 
-/** 5.3 R1: the segment is older than what was seen. */
-export function failsPaws(tcb: Tcb, seg: Segment, uptimeS: number): boolean {
+/** 5.3 R1: the segment is older than what was seen. (The uptime is a fraction: as an argument it would be an object.) */
+export function failsPaws(tcb: Tcb, seg: Segment, context: Context): boolean {
   if (!tcb.timestamps || !seg.options.timestamps) return false;
-  return before(seg.options.tsVal, tcb.tsRecent) && uptimeS - tcb.tsRecentS < TS_RECENT_VALID_S;
+  return before(seg.options.tsVal, tcb.tsRecent) && context.uptimeS - tcb.tsRecentS < TS_RECENT_VALID_S;
 }
 
 /** 4.3: TS.Recent follows an acceptable segment that starts at or before the last octet acknowledged. R7323.6. */
-export function updateTsRecent(tcb: Tcb, seg: Segment, uptimeS: number): void {
+export function updateTsRecent(tcb: Tcb, seg: Segment, context: Context): void {
   if (!tcb.timestamps || !seg.options.timestamps) return;
   if (diff(seg.seq, tcb.lastAckSent) > 0) return;
-  const stale = uptimeS - tcb.tsRecentS >= TS_RECENT_VALID_S;
+  const stale = context.uptimeS - tcb.tsRecentS >= TS_RECENT_VALID_S;
   if (before(seg.options.tsVal, tcb.tsRecent) && !stale) return;
   tcb.tsRecent = seg.options.tsVal;
-  tcb.tsRecentS = uptimeS;
+  // Whole seconds: a fraction would be an object of its own in every connection.
+  tcb.tsRecentS = context.uptimeS | 0;
 }
 
 /** How old the timestamp is that this segment echoes, microseconds, or 0: none of ours. */

@@ -56,6 +56,16 @@ class Driver {
     else this.call(event.verb, event.inFlight, event.afterUs);
   }
 
+  /** The same transfer from here on, by a new controller. */
+  anew(make: ControllerFactory): Driver {
+    const driver = new Driver(make(this.mss), false);
+    driver.mss = this.mss;
+    driver.nowUs = this.nowUs;
+    driver.srttUs = this.srttUs;
+    driver.delivered.splice(0, 1, ...this.delivered);
+    return driver;
+  }
+
   private acknowledged(event: Extract<Step, { verb: 'acknowledged' }>): void {
     const { delivered } = this;
     const sum = delivered[delivered.length - 1] + event.acked;
@@ -148,6 +158,32 @@ function eventLaws(make: ControllerFactory): void {
         spoilt.take(event);
         expect(spoilt.controller.cwnd).toBe(kept.controller.cwnd);
         expect(spoilt.controller.pacingRate).toBe(kept.controller.pacingRate);
+      }
+    },
+  );
+
+  const quiet = fc.array(
+    fc.oneof({ weight: 9, arbitrary: acknowledgment }, { weight: 1, arbitrary: other }),
+    {
+      maxLength: 30,
+    },
+  );
+  property.prop([quiet, fc.array(step, { maxLength: 40 })], { numRuns: 200 })(
+    'what says it may be forgotten in a pause goes on as a new one would',
+    (before, after) => {
+      const kept = new Driver(make(MSS), false);
+      for (const event of before) kept.take(event);
+      fc.pre(kept.controller.forgettable || before.length === 0);
+      if (!kept.controller.forgettable) return;
+      kept.take({ verb: 'idle', inFlight: 0, afterUs: 60_000_000 });
+      const anew = kept.anew(make);
+      for (const event of after) {
+        kept.take(event);
+        anew.take(event);
+        expect([kept.controller.cwnd, kept.controller.ssthresh]).toEqual([
+          anew.controller.cwnd,
+          anew.controller.ssthresh,
+        ]);
       }
     },
   );
