@@ -7,7 +7,7 @@ import { Agenda, Probe, SimClock, SimEntropy, Wire } from '@tunstack/sim';
 import { Loopback } from '@tunstack/stack';
 import { MEDIUM_ETHERNET, PacketPool } from '@tunstack/stack/contract';
 import { adoptDevice, socketPair, TunLink } from '@tunstack/tun';
-import { RingStore } from '../bench/src/ring-buffer.ts';
+import { RingStore } from '../bench/src/core/ring-buffer.ts';
 import { ReceiveStore } from '../packages/stack/src/tcp/buffers/receive-buffer.ts';
 import { clockSuite } from './conformance/clock.ts';
 import { entropySuite } from './conformance/entropy.ts';

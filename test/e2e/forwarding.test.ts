@@ -17,7 +17,7 @@ import {
 } from '@tunstack/tun';
 import { requireTun } from '@tunstack/tun/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { nativeProgram } from '../../bench/src/native.ts';
+import { nativeProgram } from '../../bench/src/rig/native.ts';
 import { Running, run, tool } from '../support/namespace.ts';
 
 const RIGHT = '10.2.0.1';

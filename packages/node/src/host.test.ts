@@ -74,6 +74,33 @@ describe('the host', () => {
     expect(counters.txPackets).toBeGreaterThanOrEqual(10);
   });
 
+  test('what a handler sends leaves with the pump that called it: one datagram, one pump', async () => {
+    const [a, b] = [host.stack(), host.stack()];
+    const [left, right] = veth();
+    a.addLink(left, '10.0.0.1/24');
+    b.addLink(right, '10.0.0.2/24');
+    let pumps = 0;
+    const pump = b.pump.bind(b);
+    b.pump = () => {
+      pumps++;
+      return pump();
+    };
+    const server = b.udpSocket({
+      readable(socket) {
+        for (let d = socket.receive(); d !== undefined; d = socket.receive())
+          socket.sendTo(d.bytes, d.offset, d.length, d.address, d.port);
+      },
+    });
+    server.bind('0.0.0.0', 7);
+    await turn();
+    let answered = false;
+    const client = a.udpSocket({ readable: () => (answered = true) });
+    pumps = 0;
+    client.sendTo(Uint8Array.of(1), 0, 1, '10.0.0.2', 7);
+    while (!answered) await turn();
+    expect(pumps).toBe(1);
+  });
+
   test('an idle host leaves no timer behind', async () => {
     const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     const stack = host.stack();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import type { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Device, type DeviceOptions, END_OF_STREAM, READ_ROOM, SLAB_SIZE, WRITE_STRIDE } from './device.ts';
@@ -370,20 +371,14 @@ describe.skipIf(process.platform !== 'linux')('life cycle', () => {
   });
 
   test('an environment that ends with open devices ends cleanly; an unreferenced one holds nothing up', async () => {
-    const { Worker } = await import('node:worker_threads');
-    native();
     const code = `
-      const { workerData } = require('node:worker_threads');
-      const addon = require(workerData.path);
-      const open = (fd) => new addon.Device(fd, new Uint8Array(1 << 20), new Int32Array(512), new Int32Array(4), 64, 0,
-        true, () => {}, () => {}, () => {});
       const [a, b] = addon.socketPair(true);
       const held = open(a); held.watchReadable(true);
       const loose = open(b); loose.watchReadable(true); loose.setRef(false); loose.watchWritable(true);
       if (workerData.unref) held.setRef(false);
-      require('node:worker_threads').parentPort.postMessage('open');`;
+      parentPort.postMessage('open');`;
     for (const unref of [true, false]) {
-      const worker = new Worker(code, { eval: true, workerData: { path: nativePath(), unref } });
+      const worker = await startWorker(code, { unref });
       await once(worker, 'message');
       if (!unref) await worker.terminate();
       else expect(await once(worker, 'exit')).toEqual([0]);
@@ -391,51 +386,109 @@ describe.skipIf(process.platform !== 'linux')('life cycle', () => {
   });
 
   test('a handler may end the environment it runs in', async () => {
-    const { Worker } = await import('node:worker_threads');
-    native();
-    const code = `
-      const addon = require(require('node:worker_threads').workerData);
+    const worker = await startWorker(`
       const [a, b] = addon.socketPair(true);
-      const open = (fd, handler) => new addon.Device(fd, new Uint8Array(1 << 20), new Int32Array(512), new Int32Array(4),
-        64, 0, true, handler, () => {}, () => {});
       const reader = open(a, () => process.exit(7));
-      const writer = open(b, () => {});
-      writer.bindArena(0, new Uint8Array(4));
-      writer.write(Int32Array.of(1, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 1);
-      reader.watchReadable(true);`;
-    const worker = new Worker(code, { eval: true, workerData: nativePath() });
+      writer(open(b))();
+      reader.watchReadable(true);`);
     expect(await once(worker, 'exit')).toEqual([7]);
   });
 
   test('what a handler throws is an uncaught exception, and the device goes on', async () => {
-    const { Worker } = await import('node:worker_threads');
-    native();
-    const code = `
-      const { parentPort, workerData } = require('node:worker_threads');
-      const addon = require(workerData);
+    const worker = await startWorker(`
       const [a, b] = addon.socketPair(true);
       let batches = 0;
-      const open = (fd, handler) => new addon.Device(fd, new Uint8Array(1 << 20), new Int32Array(512), new Int32Array(4),
-        64, 0, true, handler, () => {}, () => {});
       const reader = open(a, () => {
-        reader.consumed();
+        reader.control[HOLDING] = 0;
         if (++batches === 1) throw new Error('from the handler');
         parentPort.postMessage('second batch');
-        reader.close(); writer.close();
+        reader.close(); far.close();
       });
-      const writer = open(b, () => {});
-      writer.bindArena(0, new Uint8Array(4));
-      const send = () => writer.write(Int32Array.of(1, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 1);
+      const far = open(b);
+      const send = writer(far);
       process.on('uncaughtException', (error) => { parentPort.postMessage(error.message); send(); });
       send();
-      reader.watchReadable(true);`;
-    const worker = new Worker(code, { eval: true, workerData: nativePath() });
-    const said: unknown[] = [];
-    worker.on('message', (message) => said.push(message));
-    expect(await once(worker, 'exit')).toEqual([0]);
-    expect(said).toEqual(['from the handler', 'second batch']);
+      reader.watchReadable(true);`);
+    expect(await said(worker)).toEqual(['from the handler', 'second batch']);
+  });
+
+  test('what a handler promises and puts off comes before the next batch, and before timers and immediates', async () => {
+    const worker = await startWorker(`
+      const { AsyncLocalStorage } = require('node:async_hooks');
+      const [a, b] = addon.socketPair(true);
+      const say = (what) => parentPort.postMessage(what);
+      const storage = new AsyncLocalStorage();
+      let batches = 0;
+      const reader = open(a, () => {
+        reader.control[HOLDING] = 0;
+        say('batch ' + ++batches + ' in ' + storage.getStore());
+        if (batches === 2) { reader.close(); far.close(); return; }
+        send();
+        setImmediate(() => say('immediate'));
+        storage.run('a context', () => Promise.resolve().then(() => say('promise in ' + storage.getStore())));
+        process.nextTick(() => { say('tick'); Promise.reject(new Error('refused')); });
+      });
+      const far = open(b);
+      const send = writer(far);
+      process.on('unhandledRejection', (error) => say(error.message));
+      send();
+      reader.watchReadable(true);`);
+    expect(await said(worker)).toEqual([
+      'batch 1 in undefined',
+      'tick',
+      'promise in a context',
+      'refused',
+      'immediate',
+      'batch 2 in undefined',
+    ]);
+  });
+
+  test('a call that is kept keeps its device', async () => {
+    const worker = await startWorker(`
+      require('node:v8').setFlagsFromString('--expose-gc');
+      const gc = require('node:vm').runInNewContext('gc');
+      const [a] = addon.socketPair(true);
+      let device = open(a);
+      const { write } = device;
+      device.close();
+      device = undefined;
+      setImmediate(() => {
+        gc();
+        try { write(); } catch (error) { parentPort.postMessage(error.message); }
+      });`);
+    expect(await said(worker)).toEqual(['write: the device is closed']);
   });
 });
+
+/** A worker that works with the addon itself; its code finds `addon`, `open`, `writer` and the slots it needs. */
+async function startWorker(code: string, data: object = {}): Promise<Worker> {
+  const { Worker } = await import('node:worker_threads');
+  native();
+  const prelude = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    const addon = require(workerData.path);
+    const HOLDING = 4, WRITE_COUNT = 7;
+    const open = (fd, handler = () => {}) => {
+      const control = new Int32Array(new SharedArrayBuffer(4 * 528));
+      const device = new addon.Device(fd, new Uint8Array(1 << 20), control, 64, 0, true, handler, () => {}, () => {});
+      return Object.assign(device, { control });
+    };
+    const writer = (device) => {
+      device.bindArena(0, new Uint8Array(4));
+      device.bindRecords(Int32Array.of(1, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+      device.control[WRITE_COUNT] = 1;
+      return () => device.write();
+    };`;
+  return new Worker(prelude + code, { eval: true, workerData: { ...data, path: nativePath() } });
+}
+
+/** All that a worker says until it ends by itself. */
+async function said(worker: Worker): Promise<unknown[]> {
+  const messages: unknown[] = [];
+  worker.on('message', (message) => messages.push(message));
+  expect(await once(worker, 'exit')).toEqual([0]);
+  return messages;
+}
 
 /** The file that `native()` loaded. */
 function nativePath(): string {

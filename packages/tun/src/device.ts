@@ -32,10 +32,20 @@ export const EBADF = 9;
 export const ENOBUFS = 105;
 export const ENOMEM = 12;
 
-const READ_ERRNO = 0;
+// Slots of `control`, as native/device.h has them.
+const COUNT = 0;
 const DRAINED = 1;
-const WRITE_ERRNO = 2;
-const REJECTED = 3;
+const READ_ERRNO = 2;
+const READ_LIMIT = 3;
+const HOLDING = 4;
+const STOPPED = 5;
+const WRITE_FROM = 6;
+const WRITE_COUNT = 7;
+const WRITTEN = 8;
+const WRITE_ERRNO = 9;
+const REJECTED = 10;
+const RECORDS = 16;
+const CONTROL_LENGTH: number = RECORDS + 2 * BATCH_MAX;
 
 export interface DeviceOptions {
   /** Nonblocking or not: it is made so. */
@@ -75,26 +85,30 @@ export interface DeviceOptions {
 export class Device {
   readonly slab: Uint8Array;
   /** [offset, length] of each packet of the batch. */
-  readonly records: Int32Array = new Int32Array(BATCH_MAX * 2);
-  private readonly status = new Int32Array(4);
+  readonly records: Int32Array;
+  /** What is said between here and the addon: in a SharedArrayBuffer, for that cannot be moved away from its address. */
+  private readonly control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_LENGTH));
   private readonly native: NativeDevice;
+  /** What the addon writes from. */
+  private bound: Int32Array | undefined = undefined;
 
   constructor(options: DeviceOptions) {
     const { onReadable, onError } = options;
+    const { control } = this;
     this.slab = options.slab ?? new Uint8Array(SLAB_SIZE);
+    this.records = control.subarray(RECORDS);
     refuseResizable(this.slab);
     try {
       this.native = new (native().Device)(
         options.fd,
         this.slab,
-        this.records,
-        this.status,
+        control,
         options.headroom ?? SLAB_HEADROOM,
         options.align ?? 0,
         options.ownsFd ?? true,
-        (count, drained) => onReadable(count, drained !== 0),
+        () => onReadable(control[COUNT], control[DRAINED] !== 0),
         options.onWritable ?? (() => {}),
-        onError,
+        () => onError(control[READ_ERRNO]),
       );
     } catch (error) {
       const errno = (error as { errno?: unknown }).errno;
@@ -106,22 +120,22 @@ export class Device {
 
   /** The last batch ended because nothing was left (EAGAIN), not because it or the slab was full. */
   get drained(): boolean {
-    return this.status[DRAINED] !== 0;
+    return this.control[DRAINED] !== 0;
   }
 
   /** Why the last `read()` brought nothing: an errno, END_OF_STREAM, or 0. */
   get readErrno(): number {
-    return this.status[READ_ERRNO];
+    return this.control[READ_ERRNO];
   }
 
   /** What stopped the last `write()` before its end: an errno (EAGAIN, EIO, EBADFD ...), or 0. */
   get writeErrno(): number {
-    return this.status[WRITE_ERRNO];
+    return this.control[WRITE_ERRNO];
   }
 
   /** How many packets of the last `write()` the kernel refused for what is in them. */
   get rejected(): number {
-    return this.status[REJECTED];
+    return this.control[REJECTED];
   }
 
   /**
@@ -130,12 +144,17 @@ export class Device {
    * @returns packets read, at most `limit`; on 0 see `readErrno`: an error has stopped reading, as with `onError`.
    */
   read(limit: number = BATCH_MAX): number {
-    return this.native.read(limit);
+    const { control } = this;
+    control[READ_LIMIT] = limit;
+    this.native.read();
+    return control[COUNT];
   }
 
   /** Gives the batch back: the slab may be filled again. */
   consumed(): void {
-    this.native.consumed();
+    const { control } = this;
+    control[HOLDING] = 0;
+    if (control[STOPPED] !== 0) this.native.resume();
   }
 
   /**
@@ -150,7 +169,15 @@ export class Device {
    * device.write(Int32Array.of(1, 0, 128, 84, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 1);  // 84 octets at 128 of arena 0
    */
   write(records: Int32Array, from: number, count: number): number {
-    return this.native.write(records, from, count);
+    if (records !== this.bound) {
+      this.native.bindRecords(records);
+      this.bound = records;
+    }
+    const { control } = this;
+    control[WRITE_FROM] = from;
+    control[WRITE_COUNT] = count;
+    this.native.write();
+    return control[WRITTEN];
   }
 
   /**

@@ -50,11 +50,15 @@ export interface NativeDescription {
   vnetHdrSize: number;
 }
 
-/** See device.ts, which wraps it. */
+/**
+ * See device.ts, which wraps it. The first three take their arguments from `control` and leave there what came of them:
+ * native/device.h names its slots.
+ */
 export interface NativeDevice {
-  read(limit?: number): number;
-  consumed(): void;
-  write(records: Int32Array, from: number, count: number): number;
+  readonly read: () => void;
+  readonly resume: () => void;
+  readonly write: () => void;
+  bindRecords(records: Int32Array): void;
   bindArena(id: number, bytes: Uint8Array): void;
   unbindArena(id: number): void;
   watchReadable(on: boolean): void;
@@ -70,14 +74,13 @@ export interface NativeBinding {
   Device: new (
     fd: number,
     slab: Uint8Array,
-    records: Int32Array,
-    status: Int32Array,
+    control: Int32Array,
     headroom: number,
     align: number,
     ownsFd: boolean,
-    onReadable: (count: number, drained: number) => void,
+    onReadable: () => void,
     onWritable: () => void,
-    onError: (errno: number) => void,
+    onError: () => void,
   ) => NativeDevice;
 }
 

@@ -12,6 +12,8 @@ export const TUN_F_TSO_ECN = 0x08;
 /** UDP segmentation, of both families: the kernel takes the two bits only together. */
 export const TUN_F_USO = 0x60;
 
+const WITH_USO: number = TUN_F_CSUM | TUN_F_USO;
+
 /** The header in front of every packet with `vnetHdr`, octets. */
 export const VNET_HDR_SIZE = 10;
 
@@ -31,7 +33,10 @@ export interface OpenOptions {
   mode: DeviceMode;
   /** Every packet carries a virtio-net header of 10 octets, so checksums and segmentation can be left to the kernel. */
   vnetHdr?: boolean;
-  /** TUN_F_* bits: what the kernel may hand us unfinished. Only with `vnetHdr`; all need TUN_F_CSUM. Default 0. */
+  /**
+   * TUN_F_* bits: what the kernel may hand us unfinished. Only with `vnetHdr`; all need TUN_F_CSUM. Default 0. A kernel that does
+   * not know TUN_F_USO is asked for the others.
+   */
   offload?: number;
   /** 'none': the caller's own. 'new': a new one that lives as long as it is held. Or '/run/netns/NAME', or just NAME. */
   netns?: string;
@@ -93,7 +98,11 @@ export interface OpenedDevice {
  */
 export function openDevice(options: OpenOptions): OpenedDevice {
   const spec = specFor(options);
-  const result = native().open(spec);
+  let result = native().open(spec);
+  if (result.syscall === 'ioctl(TUNSETOFFLOAD)' && (spec.offload & WITH_USO) === WITH_USO) {
+    // Linux before 6.2 knows no USO: it cuts super-datagrams itself, and hands up what it always did.
+    result = native().open({ ...spec, offload: spec.offload & ~TUN_F_USO });
+  }
   if (result.error !== 0) throw openError(result, spec);
   return opened(result, options.mode, spec.vnetHdr);
 }

@@ -74,8 +74,10 @@ class User implements LinkUser {
   }
 
   pump(): void {
-    this.link.poll(256);
-    this.link.flush();
+    do {
+      this.link.poll(256);
+      this.link.flush();
+    } while (this.link.backlog);
   }
 }
 
@@ -123,6 +125,32 @@ function readFar(fd: number): number[] {
 }
 
 describe.skipIf(process.platform !== 'linux')('a TunLink on a wire', () => {
+  test('what comes while an answer is written is read by the flush that wrote it, and polled next', () => {
+    const { link, user, far } = wire();
+    const seen: number[] = [];
+    user.handle = (packet) => {
+      seen.push(packet.bytes[packet.head]);
+      link.transmit(packet);
+    };
+    writeSync(far, Uint8Array.of(0x45, 1));
+    expect([link.poll(256), link.backlog]).toEqual([1, false]);
+    writeSync(far, Uint8Array.of(0x46, 2));
+    link.flush();
+    expect([seen, link.backlog]).toEqual([[0x45], true]);
+    expect([link.poll(256), link.backlog]).toEqual([1, false]);
+    link.flush();
+    expect([seen, link.backlog]).toEqual([[0x45, 0x46], false]);
+  });
+
+  test('a flush that wrote nothing reads nothing: the event loop will tell', () => {
+    const { link, far } = wire();
+    writeSync(far, Uint8Array.of(0x45, 1));
+    link.poll(256);
+    writeSync(far, Uint8Array.of(0x46, 2));
+    link.flush();
+    expect(link.backlog).toBe(false);
+  });
+
   test('poll hands up what arrived, within its budget, and says whether more is there', () => {
     const { link, user, far } = wire();
     const seen: number[] = [];
@@ -349,19 +377,32 @@ describe.skipIf(process.platform !== 'linux')('the vnet header', () => {
     expect([link.counters.rxDropped, link.counters.rxPackets, pool.inUse]).toEqual([4, 0, 0]);
   });
 
-  test('marks of what leaves, and none for a packet without any', () => {
-    const { link, far, pool } = wire({ vnetHdr: true });
-    const plain = packetOf(pool, 9);
-    plain.bytes.fill(0xee, plain.head - 10, plain.head);
-    link.transmit(plain);
+  /** A super-segment of TCP without text, flags and data offset at their places. */
+  function superSegment(pool: PacketPool, flags: number): Packet {
     const segment = packetOf(pool, ...new Array<number>(60).fill(0));
     segment.checksum = CHECKSUM_PARTIAL;
     segment.checksumStart = segment.head + 20;
     segment.checksumAt = segment.checksumStart + 16;
     segment.bytes[segment.checksumStart + 12] = 0x80;
+    segment.bytes[segment.checksumStart + 13] = flags;
     segment.gsoType = GSO_TCPV4;
     segment.gsoSize = 1460;
-    link.transmit(segment);
+    return segment;
+  }
+
+  test('a super-segment with CWR is told as such: only its first segment may say it (RFC 3168 6.1.2)', () => {
+    const { link, far, pool } = wire({ vnetHdr: true });
+    for (const flags of [0xd0, 0x50]) link.transmit(superSegment(pool, flags));
+    link.flush();
+    expect([readFar(far)[1], readFar(far)[1]]).toEqual([0x81, 1]);
+  });
+
+  test('marks of what leaves, and none for a packet without any', () => {
+    const { link, far, pool } = wire({ vnetHdr: true });
+    const plain = packetOf(pool, 9);
+    plain.bytes.fill(0xee, plain.head - 10, plain.head);
+    link.transmit(plain);
+    link.transmit(superSegment(pool, 0));
     const wrong = packetOf(pool, 9);
     wrong.gsoType = GSO_TCPV4;
     link.transmit(wrong);

@@ -28,10 +28,11 @@ const say = (more) => console.log(JSON.stringify({ ...opened, uid: process.getui
   sameNs: before === readlinkSync('/proc/self/ns/net'), ...more }));
 if (opened.error !== 0 || spec.netns === 0) say({});
 else {
-  const slab = new Uint8Array(1 << 20), records = new Int32Array(512), answers = new Int32Array(256 * 13);
-  const device = new addon.Device(opened.fd, slab, records, new Int32Array(4), 64, 10, true, (count) => {
+  const slab = new Uint8Array(1 << 20), answers = new Int32Array(256 * 13);
+  const control = new Int32Array(new SharedArrayBuffer(4 * 528)), records = control.subarray(16);
+  const device = new addon.Device(opened.fd, slab, control, 64, 10, true, () => {
     let n = 0;
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < control[0]; i++) {
       const at = records[2 * i], ip = at + 10;
       if (slab[ip] !== 0x45 || slab[ip + 9] !== 1 || slab[ip + 20] !== 8) continue;
       for (let k = 12; k < 16; k++) [slab[ip + k], slab[ip + k + 4]] = [slab[ip + k + 4], slab[ip + k]];
@@ -40,9 +41,11 @@ else {
       slab[ip + 22] = folded >>> 8; slab[ip + 23] = folded;
       answers.set([1, 0, at, records[2 * i + 1]], 13 * n++);
     }
-    device.write(answers, 0, n);
-    device.consumed();
+    control[7] = n;
+    device.write();
+    control[4] = 0;
   }, () => {}, () => {});
+  device.bindRecords(answers);
   device.bindArena(0, slab);
   device.watchReadable(true);
   const enter = ['--user=/proc/' + process.pid + '/fd/' + opened.usernsFd, '--preserve-credentials',

@@ -9,6 +9,7 @@ import {
   type Packet,
 } from '@tunstack/stack/contract';
 import {
+  TCP_CWR,
   VNET_F_DATA_VALID,
   VNET_F_NEEDS_CSUM,
   VNET_GSO_ECN,
@@ -67,6 +68,8 @@ export function pushMarks(packet: Packet): boolean {
   let headers = 0;
   if (packet.gsoType === GSO_TCPV4) {
     gsoType = VNET_GSO_TCPV4;
+    // With CWR, which only the first segment may say: a device that does not know is given segments instead (RFC 3168 6.1.2).
+    if ((packet.bytes[start + 13] & TCP_CWR) !== 0) gsoType |= VNET_GSO_ECN;
     headers = start - frame + (packet.bytes[start + 12] >>> 4) * 4; // data offset, RFC 9293 3.1
   } else if (packet.gsoType === GSO_UDP_L4) {
     gsoType = VNET_GSO_UDP_L4;

@@ -3,10 +3,10 @@
 #include "device.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <initializer_list>
 
 namespace {
 
@@ -20,9 +20,7 @@ bool rangeError(Napi::Env env, const char* text) {
 Napi::Function Device::define(Napi::Env env) {
   return DefineClass(env, "Device",
                      {
-                         InstanceMethod<&Device::read>("read"),
-                         InstanceMethod<&Device::consumed>("consumed"),
-                         InstanceMethod<&Device::write>("write"),
+                         InstanceMethod<&Device::bindRecords>("bindRecords"),
                          InstanceMethod<&Device::bindArena>("bindArena"),
                          InstanceMethod<&Device::unbindArena>("unbindArena"),
                          InstanceMethod<&Device::watchReadable>("watchReadable"),
@@ -32,43 +30,36 @@ Napi::Function Device::define(Napi::Env env) {
                      });
 }
 
-// (fd, slab, records, status, headroom, align, ownsFd, onReadable, onWritable, onError)
+// (fd, slab, control, headroom, align, ownsFd, onReadable, onWritable, onError)
 Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
   Napi::Env env = info.Env();
-  if (info.Length() < 10 || !info[0].IsNumber() || !info[1].IsTypedArray() || !info[2].IsTypedArray() ||
-      !info[3].IsTypedArray() || !info[4].IsNumber() || !info[5].IsNumber() || !info[7].IsFunction() ||
-      !info[8].IsFunction() || !info[9].IsFunction()) {
+  if (info.Length() < 9 || !info[0].IsNumber() || !info[1].IsTypedArray() || !info[2].IsTypedArray() ||
+      !info[3].IsNumber() || !info[4].IsNumber() || !info[6].IsFunction() || !info[7].IsFunction() ||
+      !info[8].IsFunction()) {
     Napi::TypeError::New(env, "Device: wrong arguments").ThrowAsJavaScriptException();
     return;
   }
   auto slab = info[1].As<Napi::TypedArray>();
-  auto records = info[2].As<Napi::TypedArray>();
-  auto status = info[3].As<Napi::TypedArray>();
-  if (slab.TypedArrayType() != napi_uint8_array || records.TypedArrayType() != napi_int32_array ||
-      status.TypedArrayType() != napi_int32_array) {
-    Napi::TypeError::New(env, "Device: slab is a Uint8Array, records and status are Int32Array")
-        .ThrowAsJavaScriptException();
+  if (slab.TypedArrayType() != napi_uint8_array) {
+    Napi::TypeError::New(env, "Device: slab is a Uint8Array").ThrowAsJavaScriptException();
     return;
   }
-  headroom_ = info[4].As<Napi::Number>().Uint32Value();
-  align_ = info[5].As<Napi::Number>().Uint32Value();
+  if (!takeControl(env, info[2])) return;
+  headroom_ = info[3].As<Napi::Number>().Uint32Value();
+  align_ = info[4].As<Napi::Number>().Uint32Value();
   slab_ = slab.As<Napi::Uint8Array>().Data();
   slabLength_ = slab.ByteLength();
-  records_ = records.As<Napi::Int32Array>().Data();
-  status_ = status.As<Napi::Int32Array>().Data();
-  batchLimit_ = std::min<size_t>(records.ElementLength() / 2, kMaxBatch);
   bool placesFit = headroom_ <= 4096 && align_ <= 64 && reinterpret_cast<uintptr_t>(slab_) % 4 == 0;
   bool roomFits = slabLength_ >= kReadRoom + headroom_ + 4 && slabLength_ <= INT32_MAX;
-  if (!placesFit || !roomFits || batchLimit_ == 0 || status.ElementLength() < kStatusSlots) {
-    rangeError(env, "Device: slab, records, status, headroom or align out of range");
+  if (!placesFit || !roomFits) {
+    rangeError(env, "Device: slab, headroom or align out of range");
     return;
   }
   slabBuffer_ = Napi::Persistent(slab.ArrayBuffer().As<Napi::Object>());
-  recordsBuffer_ = Napi::Persistent(records.ArrayBuffer().As<Napi::Object>());
-  statusBuffer_ = Napi::Persistent(status.ArrayBuffer().As<Napi::Object>());
+  if (!addHotCalls(env)) return;
 
   fd_ = info[0].As<Napi::Number>().Int32Value();
-  ownsFd_ = info[6].ToBoolean();
+  ownsFd_ = info[5].ToBoolean();
   int error = 0;
   poller_ = Poller::create(env, fd_, this, &error);
   if (poller_ == nullptr) {
@@ -77,9 +68,9 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
     failure.ThrowAsJavaScriptException();
     return;
   }
-  onReadable_ = Napi::Persistent(info[7].As<Napi::Function>());
-  onWritable_ = Napi::Persistent(info[8].As<Napi::Function>());
-  onError_ = Napi::Persistent(info[9].As<Napi::Function>());
+  onReadable_ = Napi::Persistent(info[6].As<Napi::Function>());
+  onWritable_ = Napi::Persistent(info[7].As<Napi::Function>());
+  onError_ = Napi::Persistent(info[8].As<Napi::Function>());
   context_ = std::make_unique<Napi::AsyncContext>(env, "tunstack.Device");
   closed_ = false;
   Ref();  // lives until close(), like any open socket
@@ -88,6 +79,46 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
 Device::~Device() {
   // Only reached after close(), after the environment's end, or when the constructor threw.
   if (poller_ != nullptr) poller_->close();
+}
+
+// It lies in a SharedArrayBuffer, which nobody can detach: its address is good for as long as it is held.
+bool Device::takeControl(Napi::Env env, const Napi::Value& value) {
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  bool detachable = true;
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, &buffer, nullptr) != napi_ok ||
+      napi_is_arraybuffer(env, buffer, &detachable) != napi_ok || type != napi_int32_array || detachable)
+    return rangeError(env, "Device: control is an Int32Array in a SharedArrayBuffer");
+  if (length < kRecords + 2) return rangeError(env, "Device: control is too short");
+  batchLimit_ = static_cast<uint32_t>(std::min<size_t>((length - kRecords) / 2, kMaxBatch));
+  control_ = static_cast<int32_t*>(data);
+  controlArray_ = Napi::Persistent(value.As<Napi::Object>());
+  return true;
+}
+
+// What a turn calls are functions of this one object that know it by address: to find it by `this`, as methods do, costs a
+// look-up of a private property, more than all the rest of a call. Each holds on to its object.
+bool Device::addHotCalls(napi_env env) {
+  struct HotCall {
+    const char* name;
+    napi_callback function;
+  };
+  for (const HotCall& call : {HotCall{"read", read}, HotCall{"resume", resume}, HotCall{"write", write}}) {
+    napi_value function;
+    if (napi_create_function(env, call.name, NAPI_AUTO_LENGTH, call.function, this, &function) != napi_ok)
+      return false;
+    napi_property_descriptor own{};
+    own.utf8name = call.name;
+    own.value = function;
+    napi_property_descriptor owner{};
+    owner.utf8name = "device";
+    owner.value = Value();
+    if (napi_define_properties(env, Value(), 1, &own) != napi_ok) return false;
+    if (napi_define_properties(env, function, 1, &owner) != napi_ok) return false;
+  }
+  return true;
 }
 
 void Device::onEnvironmentEnd() {
@@ -104,10 +135,14 @@ void Device::release() {
   // libuv has taken the descriptor out of epoll in uv_close, so the number may be reused from here on.
   if (ownsFd_ && fd_ >= 0) ::close(fd_);
   fd_ = -1;
+  control_[kCount] = 0;
   slab_ = nullptr;
   slabLength_ = 0;
+  writes_ = nullptr;
+  writesLimit_ = 0;
   arenas_.clear();
   slabBuffer_.Reset();
+  writesBuffer_.Reset();
   onReadable_.Reset();
   onWritable_.Reset();
   onError_.Reset();
@@ -121,70 +156,81 @@ Napi::Value Device::close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-bool Device::isDetached(Napi::Env env, const Napi::ObjectReference& buffer) {
+bool Device::isDetached(napi_env env, const Napi::ObjectReference& buffer) {
   bool detached = true;
-  napi_is_detached_arraybuffer(env, buffer.Value(), &detached);
+  napi_value value;
+  if (napi_get_reference_value(env, buffer, &value) == napi_ok && value != nullptr)
+    napi_is_detached_arraybuffer(env, value, &detached);
   return detached;
 }
 
 // Fills the slab by bump: each packet goes to the next place with kReadRoom free octets, its network header
-// on 4.
-Device::Batch Device::fill(Napi::Env env, uint32_t limit) {
-  Batch batch{0, false, pendingError_};
+// on 4. Answers the error that nothing came before: errno, kEndOfStream or 0.
+int Device::fill(napi_env env, uint32_t limit) {
+  int error = pendingError_;
   pendingError_ = 0;
-  if (batch.error != 0) return batch;
-  if (isDetached(env, slabBuffer_) || isDetached(env, recordsBuffer_)) {
-    batch.error = EFAULT;
-    return batch;
-  }
+  uint32_t count = 0;
+  bool drained = false;
+  if (error == 0 && isDetached(env, slabBuffer_)) error = EFAULT;
+  int32_t* records = control_ + kRecords;
   size_t used = 0;
-  while (batch.count < limit) {
+  while (error == 0 && count < limit) {
     size_t start = used + headroom_;
     start += (4 - (start + align_) % 4) % 4;
     if (start + kReadRoom > slabLength_) break;
     ssize_t got;
     do {
-      got = ::read(fd_, slab_ + start, kReadRoom);
+      got = syscall(SYS_read, fd_, slab_ + start, kReadRoom);
     } while (got < 0 && errno == EINTR);
     if (got <= 0) {
-      if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        batch.drained = true;
-      } else {
-        batch.error = got == 0 ? kEndOfStream : errno;
-      }
+      drained = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+      if (!drained) error = got == 0 ? kEndOfStream : errno;
       break;
     }
-    records_[batch.count * 2] = static_cast<int32_t>(start);
-    records_[batch.count * 2 + 1] = static_cast<int32_t>(got);
-    batch.count++;
+    records[count * 2] = static_cast<int32_t>(start);
+    records[count * 2 + 1] = static_cast<int32_t>(got);
+    count++;
     used = start + static_cast<size_t>(got);
   }
-  if (batch.count > 0 && batch.error != 0) {
-    pendingError_ = batch.error;  // the packets first
-    batch.error = 0;
+  if (count > 0 && error != 0) {
+    pendingError_ = error;  // the packets first
+    error = 0;
   }
-  return batch;
+  control_[kCount] = static_cast<int32_t>(count);
+  control_[kDrained] = drained ? 1 : 0;
+  control_[kReadErrno] = error;
+  control_[kHolding] = count > 0 ? 1 : 0;
+  return error;
 }
 
-Napi::Value Device::read(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  if (closed_) return Napi::Number::New(env, 0);
-  uint32_t limit = batchLimit_;
-  if (info.Length() > 0 && info[0].IsNumber())
-    limit = std::min(limit, info[0].As<Napi::Number>().Uint32Value());
-  Batch batch = fill(env, limit);
-  holding_ = batch.count > 0;
-  status_[kReadErrno] = batch.error;
-  status_[kDrained] = batch.drained ? 1 : 0;
-  if (batch.error != 0) wantReadable_ = false;
-  applyWatch();
-  return Napi::Number::New(env, batch.count);
+namespace {
+
+Device* deviceOf(napi_env env, napi_callback_info info) {
+  void* device = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &device);
+  return static_cast<Device*>(device);
 }
 
-Napi::Value Device::consumed(const Napi::CallbackInfo& info) {
-  holding_ = false;
-  if (!closed_) applyWatch();
-  return info.Env().Undefined();
+}  // namespace
+
+// Up to kReadLimit packets; kCount says how many came.
+napi_value Device::read(napi_env env, napi_callback_info info) {
+  Device* self = deviceOf(env, info);
+  if (self->closed_) return nullptr;
+  uint32_t limit = std::min(self->batchLimit_, static_cast<uint32_t>(self->control_[kReadLimit]));
+  if (self->fill(env, limit) != 0) self->wantReadable_ = false;
+  if (self->control_[kHolding] == 0) self->control_[kStopped] = 0;
+  self->applyWatch();
+  return nullptr;
+}
+
+// JS has given the batch back outside of onReadable, after more had come.
+napi_value Device::resume(napi_env env, napi_callback_info info) {
+  Device* self = deviceOf(env, info);
+  if (self->closed_) return nullptr;
+  self->control_[kStopped] = 0;
+  self->applyWatch();
+  return nullptr;
 }
 
 Napi::Value Device::watchReadable(const Napi::CallbackInfo& info) {
@@ -208,17 +254,16 @@ Napi::Value Device::setRef(const Napi::CallbackInfo& info) {
 // usual case the batch is consumed in the same callback and epoll is not touched.
 void Device::applyWatch() {
   int events = (wantWritable_ ? kUvWritable : 0);
-  bool stoppedForHolding = holding_ && !(poller_->watched() & kUvReadable);
-  if (wantReadable_ && !stoppedForHolding) events |= kUvReadable;
+  if (wantReadable_ && control_[kStopped] == 0) events |= kUvReadable;
   poller_->watch(events);
 }
 
-void Device::call(const Napi::FunctionReference& callback, std::initializer_list<napi_value> arguments) {
-  Napi::Env env = Env();
-  napi_value result;
+void Device::call(napi_env env, napi_value self, const Napi::FunctionReference& callback) {
+  napi_value function, result;
+  if (napi_get_reference_value(env, callback, &function) != napi_ok) return;
   // make_callback: promises and nextTick callbacks of the handler run before the loop goes on.
-  napi_status status = napi_make_callback(env, *context_, Value(), callback.Value(), arguments.size(),
-                                          arguments.begin(), &result);
+  napi_status status = napi_make_callback(env, *context_, self, function, 0, nullptr, &result);
+  if (status == napi_ok) return;
   bool pending = status == napi_pending_exception;
   if (!pending) napi_is_exception_pending(env, &pending);
   if (pending) {
@@ -232,7 +277,7 @@ void Device::onPoll(int status, int events) {
   if (closed_) return;
   Napi::Env env = Env();
   Napi::HandleScope scope(env);
-  [[maybe_unused]] Napi::Value self = Value();  // keeps this object through a close() inside a callback
+  napi_value self = Value();  // keeps this object through a close() inside a callback
   bool broken = status < 0;
   if (broken) {
     // POLLERR stays until it is dealt with: watching for anything else as well would spin.
@@ -240,41 +285,39 @@ void Device::onPoll(int status, int events) {
     wantReadable_ = true;
     wantWritable_ = false;
   }
-
   if ((events & kUvReadable) && wantReadable_) {
-    if (holding_ && !broken) {
-      // Level triggered: it would spin. consumed() starts it again.
-      poller_->watch(poller_->watched() & ~kUvReadable);
-    } else if (!holding_) {
-      Batch batch = fill(env, batchLimit_);
-      // A device in the middle of its deletion answers POLLERR and EAGAIN; what it will answer in a moment is
-      // EBADFD.
-      if (broken && batch.count == 0 && batch.error == 0) batch.error = EBADFD;
-      if (batch.count > 0) {
-        holding_ = true;
-        status_[kReadErrno] = 0;
-        status_[kDrained] = batch.drained ? 1 : 0;
-        auto drained = Napi::Number::New(env, batch.drained ? 1 : 0);
-        call(onReadable_, {Napi::Number::New(env, batch.count), drained});
-        if (closed_) return;
-        if (!holding_ && pendingError_ != 0) {
-          batch.error = pendingError_;
-          pendingError_ = 0;
-        }
-      }
-      if (batch.error != 0) {
-        wantReadable_ = false;
-        status_[kReadErrno] = batch.error;
-        call(onError_, {Napi::Number::New(env, batch.error)});
-        if (closed_) return;
-      }
-    }
+    onReadable(env, self, broken);
+    if (closed_) return;
   }
   if (events & kUvWritable) {
     wantWritable_ = false;  // one shot: JS asks again after the next EAGAIN
     applyWatch();
-    call(onWritable_, {});
+    call(env, self, onWritable_);
     if (closed_) return;
   }
   applyWatch();
+}
+
+void Device::onReadable(napi_env env, napi_value self, bool broken) {
+  if (control_[kHolding] != 0) {
+    // Level triggered: it would spin. Giving the batch back starts it again.
+    if (!broken) control_[kStopped] = 1;
+    return;
+  }
+  control_[kStopped] = 0;
+  int error = fill(env, batchLimit_);
+  // A device in the middle of its deletion answers POLLERR and EAGAIN; what it will answer in a moment is EBADFD.
+  if (broken && control_[kCount] == 0 && error == 0) error = EBADFD;
+  if (control_[kCount] > 0) {
+    call(env, self, onReadable_);
+    if (closed_) return;
+    if (control_[kHolding] == 0 && pendingError_ != 0) {
+      error = pendingError_;
+      pendingError_ = 0;
+    }
+  }
+  if (error == 0) return;
+  wantReadable_ = false;
+  control_[kReadErrno] = error;
+  call(env, self, onError_);
 }

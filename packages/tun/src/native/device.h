@@ -4,14 +4,27 @@
 #include <napi.h>
 #include <sys/types.h>
 
-#include <initializer_list>
 #include <memory>
 #include <vector>
 
 #include "poller.h"
 
-// Slots of the `status` Int32Array shared with JS.
-enum StatusSlot { kReadErrno = 0, kDrained = 1, kWriteErrno = 2, kRejected = 3, kStatusSlots = 4 };
+// Slots of the `control` Int32Array, by which one wake-up costs one call each way, without arguments; from kRecords on it
+// holds [offset, length] of each packet of the batch.
+enum ControlSlot {
+  kCount,       // packets in the slab
+  kDrained,     // 1: nothing was left behind them
+  kReadErrno,   // errno, kEndOfStream or 0
+  kReadLimit,   // from JS: packets that read() takes at most
+  kHolding,     // 1: the batch lies in the slab; JS clears it
+  kStopped,     // 1: not watched, because more came while JS was holding a batch
+  kWriteFrom,   // from JS: the first record that write() sends
+  kWriteCount,  // from JS: records
+  kWritten,     // records dealt with
+  kWriteErrno,  // what stopped write(), or 0
+  kRejected,    // packets refused for what is in them
+  kRecords = 16
+};
 
 // One packet in a write batch: n, then n x (arena, offset, length).
 constexpr uint32_t kMaxPieces = 4;
@@ -37,15 +50,12 @@ class Device : public Napi::ObjectWrap<Device>, public PollerOwner {
     uint32_t checkedIn = 0;  // the write call that last looked whether it is detached
     Napi::ObjectReference buffer;
   };
-  struct Batch {
-    uint32_t count;
-    bool drained;
-    int error;  // errno, kEndOfStream or 0
-  };
 
-  Napi::Value read(const Napi::CallbackInfo& info);
-  Napi::Value consumed(const Napi::CallbackInfo& info);
-  Napi::Value write(const Napi::CallbackInfo& info);
+  // The three that a turn may call, without arguments.
+  static napi_value read(napi_env env, napi_callback_info info);
+  static napi_value resume(napi_env env, napi_callback_info info);
+  static napi_value write(napi_env env, napi_callback_info info);
+  Napi::Value bindRecords(const Napi::CallbackInfo& info);
   Napi::Value bindArena(const Napi::CallbackInfo& info);
   Napi::Value unbindArena(const Napi::CallbackInfo& info);
   Napi::Value watchReadable(const Napi::CallbackInfo& info);
@@ -53,11 +63,15 @@ class Device : public Napi::ObjectWrap<Device>, public PollerOwner {
   Napi::Value setRef(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
-  Batch fill(Napi::Env env, uint32_t limit);
-  bool gather(Napi::Env env, const int32_t* record, struct iovec* pieces, uint32_t* count);
-  bool isDetached(Napi::Env env, const Napi::ObjectReference& buffer);
+  bool takeControl(Napi::Env env, const Napi::Value& value);
+  bool addHotCalls(napi_env env);
+  int fill(napi_env env, uint32_t limit);
+  void send(napi_env env);
+  void onReadable(napi_env env, napi_value self, bool broken);
+  bool gather(napi_env env, const int32_t* record, struct iovec* pieces, uint32_t* count);
+  static bool isDetached(napi_env env, const Napi::ObjectReference& buffer);
   void applyWatch();
-  void call(const Napi::FunctionReference& callback, std::initializer_list<napi_value> arguments);
+  void call(napi_env env, napi_value self, const Napi::FunctionReference& callback);
   void release();
 
   int fd_ = -1;
@@ -67,19 +81,19 @@ class Device : public Napi::ObjectWrap<Device>, public PollerOwner {
 
   bool wantReadable_ = false;  // JS wants batches
   bool wantWritable_ = false;
-  bool holding_ = false;  // JS is looking at the slab
   int pendingError_ = 0;  // seen by a read that also brought packets
 
   uint8_t* slab_ = nullptr;
   size_t slabLength_ = 0;
-  int32_t* records_ = nullptr;
   uint32_t batchLimit_ = 0;
-  int32_t* status_ = nullptr;
+  int32_t* control_ = nullptr;
+  int32_t* writes_ = nullptr;  // the records that write() goes by
+  uint32_t writesLimit_ = 0;
   uint32_t headroom_ = 0;
   uint32_t align_ = 0;
   uint32_t writeCall_ = 0;
 
-  Napi::ObjectReference slabBuffer_, recordsBuffer_, statusBuffer_;
+  Napi::ObjectReference slabBuffer_, controlArray_, writesBuffer_;
   Napi::FunctionReference onReadable_, onWritable_, onError_;
   std::vector<Arena> arenas_;
   std::unique_ptr<Napi::AsyncContext> context_;

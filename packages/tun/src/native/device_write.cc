@@ -1,7 +1,11 @@
 // Batched, nonblocking packet I/O: arenas and the write side. Source: writev(2), kernel drivers/net/tun.c for
 // the errnos.
 #include <errno.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "device.h"
 
@@ -43,9 +47,24 @@ Napi::Value Device::unbindArena(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// (records): what write() goes by from now on. Kept alive until others are bound, or close().
+Napi::Value Device::bindRecords(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (closed_) return env.Undefined();
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+    Napi::TypeError::New(env, "bindRecords(records: Int32Array)").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  auto records = info[0].As<Napi::Int32Array>();
+  writes_ = records.Data();
+  writesLimit_ = static_cast<uint32_t>(std::min<size_t>(records.ElementLength() / kWriteStride, INT32_MAX));
+  writesBuffer_ = Napi::Persistent(records.ArrayBuffer().As<Napi::Object>());
+  return env.Undefined();
+}
+
 // Turns one record into an iovec; every integer is checked, because a wrong one would send another buffer's
 // memory.
-bool Device::gather(Napi::Env env, const int32_t* record, iovec* pieces, uint32_t* count) {
+bool Device::gather(napi_env env, const int32_t* record, iovec* pieces, uint32_t* count) {
   int32_t n = record[0];
   bool good = n >= 1 && n <= static_cast<int32_t>(kMaxPieces);
   for (int32_t i = 0; good && i < n; i++) {
@@ -60,57 +79,59 @@ bool Device::gather(Napi::Env env, const int32_t* record, iovec* pieces, uint32_
     }
     if (good) pieces[i] = {arena.data + offset, static_cast<size_t>(length)};
   }
-  if (!good) {
-    Napi::RangeError::New(env, "write: a record is outside the bound arenas").ThrowAsJavaScriptException();
-    return false;
-  }
   *count = static_cast<uint32_t>(n);
-  return true;
+  return good;
 }
 
-// (records, from, count) -> packets dealt with: written, or rejected (its count field becomes -errno).
-Napi::Value Device::write(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  uint32_t from = info[1].IsNumber() ? info[1].As<Napi::Number>().Uint32Value() : 0;
-  uint32_t count = info[2].IsNumber() ? info[2].As<Napi::Number>().Uint32Value() : 0;
-  napi_typedarray_type type;
-  size_t length = 0;
-  void* data = nullptr;
-  if (!info[0].IsTypedArray() ||
-      napi_get_typedarray_info(env, info[0], &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_int32_array || (static_cast<uint64_t>(from) + count) * kWriteStride > length) {
-    Napi::RangeError::New(env, "write: records do not hold that many packets").ThrowAsJavaScriptException();
-    return env.Undefined();
-  }
+// kWriteCount records from kWriteFrom on: kWritten of them were dealt with, that is written, or rejected (the count field
+// becomes -errno).
+napi_value Device::write(napi_env env, napi_callback_info info) {
+  void* device = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &device);
+  static_cast<Device*>(device)->send(env);
+  return nullptr;
+}
+
+void Device::send(napi_env env) {
   if (closed_) {
-    Napi::Error::New(env, "write: the device is closed").ThrowAsJavaScriptException();
-    return env.Undefined();
+    napi_throw_error(env, nullptr, "write: the device is closed");
+    return;
+  }
+  uint32_t from = static_cast<uint32_t>(control_[kWriteFrom]);
+  uint32_t count = static_cast<uint32_t>(control_[kWriteCount]);
+  if (static_cast<uint64_t>(from) + count > writesLimit_ || isDetached(env, writesBuffer_)) {
+    napi_throw_range_error(env, nullptr, "write: records do not hold that many packets");
+    return;
   }
   if (++writeCall_ == 0) {  // wrapped: no arena may look checked
     for (Arena& arena : arenas_) arena.checkedIn = 0;
     writeCall_ = 1;
   }
-  auto* records = static_cast<int32_t*>(data);
-  status_[kWriteErrno] = 0;
-  status_[kRejected] = 0;
+  int error = 0;
+  int32_t rejected = 0;
   uint32_t done = 0;
   for (; done < count; done++) {
-    int32_t* record = records + (from + done) * static_cast<size_t>(kWriteStride);
+    int32_t* record = writes_ + (from + done) * static_cast<size_t>(kWriteStride);
     iovec pieces[kMaxPieces];
     uint32_t used = 0;
-    if (!gather(env, record, pieces, &used)) return env.Undefined();
+    if (!gather(env, record, pieces, &used)) {
+      napi_throw_range_error(env, nullptr, "write: a record is outside the bound arenas");
+      return;
+    }
     ssize_t wrote;
     do {
-      wrote = ::writev(fd_, pieces, static_cast<int>(used));
+      // Past glibc's cancellation points, which cost two atomic operations; one piece is nothing to gather.
+      wrote = used == 1 ? syscall(SYS_write, fd_, pieces[0].iov_base, pieces[0].iov_len)
+                        : syscall(SYS_writev, fd_, pieces, used);
     } while (wrote < 0 && errno == EINTR);
     if (wrote >= 0) continue;
-    int error = errno;
-    if (!isPacketError(error)) {
-      status_[kWriteErrno] = error;
-      break;
-    }
+    error = errno;
+    if (!isPacketError(error)) break;
     record[0] = -error;
-    status_[kRejected]++;
+    rejected++;
+    error = 0;
   }
-  return Napi::Number::New(env, done);
+  control_[kWritten] = static_cast<int32_t>(done);
+  control_[kWriteErrno] = error;
+  control_[kRejected] = rejected;
 }
