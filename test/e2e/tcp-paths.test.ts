@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { CELLS, parseCell, wireFlags } from '../../bench/src/path-cells.ts';
-import { type CellRuns, formatSummary, LOADS, type Run, resultOf } from '../../bench/src/path-report.ts';
-import { latenessOf } from '../../bench/src/paths.ts';
+import { CELLS, parseCell, wireFlags } from '../../bench/src/paths/cells.ts';
+import { latenessOf } from '../../bench/src/paths/paths.ts';
+import { type CellRuns, formatSummary, LOADS, type Run, resultOf } from '../../bench/src/paths/report.ts';
 import { root, run } from '../support/namespace.ts';
 import { skipWithout } from '../support/tcp-checks.ts';
 

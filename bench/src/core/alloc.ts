@@ -61,7 +61,7 @@ export const alloc: Bench = {
     const { quick, runs } = effort;
     const rows: Row[] = await overDevices(effort);
     for (const load of LOADS) {
-      for (const batch of BATCHES) {
+      for (const batch of quick ? BATCHES.slice(1) : BATCHES) {
         const name = `alloc ${load}, batch ${batch}`;
         if (!wanted(name, effort)) continue;
         const values: number[] = [];

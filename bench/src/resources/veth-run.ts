@@ -1,5 +1,5 @@
 // One run of veth.ts: one process sends to itself for so long, and prints octets a second, and a second of CPU, as JSON.
-//   argv: 'core gso' | 'core plain' | 'node gso' | loopback, SECONDS
+//   argv: 'core gso' | 'core plain' | 'node gso' | loopback, SECONDS, WARM_UP: seconds of CPU before
 
 import { connect as connectNet, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,9 +8,7 @@ import { Host, TcpSocket as NodeSocket, TcpServer } from '@tunstack/node';
 import type { Stack, TcpHandler, TcpSocket } from '@tunstack/stack';
 
 const PORT = 5001;
-/** V8 compiles in the first second of CPU; on a busy machine that takes longer. */
-const WARM_UP_CPU_S = 2;
-const [kind, seconds] = process.argv.slice(2);
+const [kind, seconds, warmUp] = process.argv.slice(2);
 /** As node:net is given it, and as bench/src/tcp/services.ts sends. */
 const chunk: Uint8Array = new Uint8Array(131_072).fill(0x5a);
 let received = 0;
@@ -76,7 +74,7 @@ if (kind === 'loopback') loopback();
 else if (kind.startsWith('node')) node(kind.endsWith('gso'));
 else core(kind.endsWith('gso'));
 
-while (process.cpuUsage().user / 1e6 < WARM_UP_CPU_S) await sleep(100);
+while (process.cpuUsage().user / 1e6 < Number(warmUp)) await sleep(100);
 const before = { received, cpu: process.cpuUsage(), ns: process.hrtime.bigint() };
 await sleep(Number(seconds) * 1000);
 const { user, system } = process.cpuUsage(before.cpu);

@@ -5,6 +5,9 @@ import { runJson } from '../rig/run-json.ts';
 import { atLeast, type Bench, type Effort, type Goal, type Row, rowOf, wanted } from '../rows.ts';
 
 const LEAST_ROUNDS = 5;
+/** V8 compiles in the first second of CPU. */
+const WARM_UP_S = 2;
+const WARM_UP_QUICK_S = 0.3;
 const GOAL = atLeast(1, 3);
 
 interface Pair {
@@ -31,7 +34,11 @@ export const vethBulk: Bench = {
   async run(effort: Effort): Promise<Row[]> {
     const rounds = effort.quick ? effort.runs : Math.max(effort.runs, LEAST_ROUNDS);
     const run = (words: string): Promise<Rate> =>
-      runJson<Rate>('resources/veth-run.js', [words, `${effort.seconds}`], { cpu: cpus().stack });
+      runJson<Rate>(
+        'resources/veth-run.js',
+        [words, `${effort.seconds}`, `${effort.quick ? WARM_UP_QUICK_S : WARM_UP_S}`],
+        { cpu: cpus().stack },
+      );
     const rows: Row[] = [];
     for (const { name, ours, anchor, goal } of PAIRS) {
       if (!wanted(name, effort)) continue;
