@@ -80,7 +80,7 @@ function settingsOf(args: readonly string[]): Settings {
     },
   });
   const { quick, json, against, only, cpu, markdown, help } = values;
-  const runs = Number(values.runs ?? (quick ? 2 : 9));
+  const runs = Number(values.runs ?? (quick ? 1 : 9));
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs takes a whole number, not ${values.runs}`);
   const seconds = Number(values.seconds ?? (quick ? 0.15 : 1));
   if (!(seconds > 0)) throw new Error(`--seconds takes a number, not ${values.seconds}`);

@@ -48,7 +48,9 @@ class End implements LinkUser {
     this.lane?.carry(packet, this.ends.nowUs, this.ends.sinceUs);
   }
 
-  ready(): void {}
+  ready(): void {
+    this.ends.pollSoon();
+  }
 
   changed(): void {}
 
@@ -76,6 +78,8 @@ export class TwoEnds {
   private awayUs = 0;
   private backUs: number = Number.NEGATIVE_INFINITY;
   private readonly alarm: Alarm;
+  /** A device was found to have more while packets were written to it. */
+  private soon: NodeJS.Immediate | undefined = undefined;
   private readonly ends: readonly [End, End];
   private readonly lanes: readonly [Lane, Lane];
 
@@ -131,8 +135,17 @@ export class TwoEnds {
     this.finish(link === this.ends[0].link ? 1 : 0);
   }
 
+  /** For an end: a batch lies in its slab, and a turn is running. */
+  pollSoon(): void {
+    this.soon ??= setImmediate(() => {
+      this.soon = undefined;
+      for (const { link } of this.ends) if (link.backlog) this.arrived(link);
+    });
+  }
+
   close(): void {
     this.alarm.close();
+    if (this.soon !== undefined) clearImmediate(this.soon);
     for (const lane of this.lanes) lane.clear();
     for (const { link } of this.ends) link.close();
   }

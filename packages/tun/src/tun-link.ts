@@ -209,7 +209,10 @@ export class TunLink implements Link {
     if (this.next !== this.batch || this.batch === 0) return;
     // The end of the pump: whoever kept a packet owns it by now. Who was answered may have asked again meanwhile, on this
     // CPU within the very call that wrote: what is read here spares a turn of the event loop.
-    if (sends && this.refill()) return;
+    if (sends && this.refill()) {
+      this.user?.ready();
+      return;
+    }
     this.poison();
     this.batch = this.next = 0;
     this.device.consumed();

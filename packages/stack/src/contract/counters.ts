@@ -105,6 +105,8 @@ const NAMES = [
   'TcpExtTCPSynRetrans',
   'TcpExtTCPWinProbe',
   'TcpExtTCPKeepAlive',
+  // Segments put behind the one before them on the way in (ip4/gro.ts); the kernel counts those of its receive queue.
+  'TcpExtTCPRcvCoalesce',
   // /proc/net/stat/arp_cache has no name in nstat
   'ArpOutRequests',
   'ArpOutReplies',

@@ -40,7 +40,7 @@ export const FULL = 1;
 export interface LinkUser {
   /** Takes one packet that arrived. Called within `poll` only. */
   receive(packet: Packet): void;
-  /** There is something to poll, or room again. */
+  /** There is something to poll, or room again. Also from `flush`, by a link that saw there that more has come. */
   ready(): void;
   /**
    * There is something to poll, and the event loop itself says so: nothing of the stack is running, so the pump may run

@@ -8,6 +8,7 @@
 
 import { add } from '../base/int.ts';
 import type { Context } from '../context.ts';
+import { C } from '../contract/counters.ts';
 import {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
@@ -128,6 +129,7 @@ export class Gro implements BatchInput {
     const text = length - this.headers;
     const flags = tcp.tcpFlags(packet.bytes, packet.head + ipv4.IPV4_MIN_HEADER);
     held.absorb(packet, this.headers);
+    this.context.stats.counters[C.TcpExtTCPRcvCoalesce]++;
     this.segments++;
     this.nextSeq = add(this.nextSeq, text);
     this.lastFlags = flags;
