@@ -37,6 +37,9 @@ import { type TextOptions, TextReport } from './text-report.ts';
 import type { Timing } from './timing.ts';
 import { UdpStream } from './udp-stream.ts';
 
+const INTERRUPTED = 'interrupt - the client has terminated';
+/** Our last word has so long to arrive before the streams are reset. */
+const WORD_MS = 20;
 /** What a server may take for each step that is no measurement; iperf3 waits as long for the reply to a hello. */
 const STEP_MS = 30_000;
 /** Datagrams that were lost at the end come no more: a test that waits for them ends. */
@@ -80,6 +83,7 @@ export class Client {
   private theirs: Results | undefined = undefined;
   private connected = false;
   private ended = false;
+  private interrupted = false;
   private isOver = false;
   private cancelTimer: () => void = () => {};
 
@@ -101,9 +105,19 @@ export class Client {
   /** Ends the test before its time, and tells the server. */
   interrupt(): void {
     this.measurement?.stop();
+    if (this.isOver || this.interrupted) return;
+    this.interrupted = true;
     this.channel.sendState(CLIENT_TERMINATE);
-    if (this.measurement !== undefined) this.report('interrupt - the client has terminated');
-    this.fail('interrupt - the client has terminated');
+    if (this.measurement !== undefined) this.report(INTERRUPTED);
+    const end = (): void => this.fail(INTERRUPTED);
+    if (!this.connected) {
+      end();
+      return;
+    }
+    // A server that hears of streams that were reset before it hears why calls it an error.
+    this.cancelTimer();
+    this.channel.onGone = end;
+    this.cancelTimer = this.options.timing.after(WORD_MS, end);
   }
 
   /** The server has heard our last word, or left. */

@@ -314,10 +314,10 @@ describe('a client', () => {
     const run = two.client({ seconds: 5, ...RATE });
     two.world.runFor(2500);
     run.client.interrupt();
-    expect(run.ended).toBe('interrupt - the client has terminated');
     const report = JSON.parse(two.clientOutput) as Report;
     expect(report.end.sum_sent.bytes).toBeGreaterThan(2e6);
     two.world.runFor(100);
+    expect(run.ended).toBe('interrupt - the client has terminated');
     expect(two.complaints).toEqual([expect.stringMatching(/the client has terminated/)]);
   });
 
