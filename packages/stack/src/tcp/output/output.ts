@@ -43,16 +43,13 @@ export class TcpOutput {
     this.controllers = controllers;
   }
 
-  /** Serves the dirty list; what the links refuse waits there, and what is too much for one drain is served in the next. */
+  /** Empties the dirty list; what the links refuse waits there. */
   drain(): void {
-    const { c, turn } = this;
-    turn.beginDrain();
-    while (!turn.drained) {
-      const tcb = c.dirty.shift();
-      if (tcb === undefined) break;
+    const { c } = this;
+    for (let tcb = c.dirty.shift(); tcb !== undefined; tcb = c.dirty.shift()) {
       tcb.dirty = false;
       if (tcb.id < 0) continue;
-      turn.begin();
+      this.turn.begin();
       const outcome = this.serve(tcb);
       if (outcome === BLOCKED) this.waitForRoom(tcb);
       else if (outcome === MORE) c.markDirty(tcb);
@@ -157,10 +154,7 @@ export class TcpOutput {
     const largest = burstOctets(c, tcb, largestText(tcb));
     let length = this.nextLength(tcb, largest);
     while (length > 0) {
-      if (!this.turn.spend(length)) {
-        if (loss !== undefined && tcb.sndNxt !== from) tlpSchedule(c, tcb, loss);
-        return MORE;
-      }
+      if (!this.turn.spend()) return MORE;
       if (this.emitter.segment(tcb, tcb.sndNxt, length) === FULL) return blocked(this.c, tcb);
       if (tcb.sendBuffer?.broken === true) return MORE;
       this.advance(tcb, this.emitter.carried);
@@ -177,7 +171,7 @@ export class TcpOutput {
       }
     }
     if (length === SEND_NOTHING && tcb.finQueued && tcb.sndNxt === tcb.sndEnd) {
-      if (!this.turn.spend(0)) return MORE;
+      if (!this.turn.spend()) return MORE;
       if (tcb.outstanding < tcb.sndWnd) {
         if (this.emitter.segment(tcb, tcb.sndNxt, 0) === FULL) return blocked(this.c, tcb);
         this.advance(tcb, 0);

@@ -17,38 +17,20 @@ const SUPER: number = FEATURE_TSO4 | FEATURE_GSO;
 
 /** Packets of one turn; then the next connection has its own. */
 const QUOTA = 64;
-/**
- * Octets of text of one drain, all connections together; then what has arrived meanwhile is read. A device takes some 8 GB/s: who
- * waits behind a bulk flow waits for 16 us of it, and not for its whole window. Half a megabyte was no faster.
- */
-const DRAIN_OCTETS = 128 << 10;
 /** The largest IP datagram without its headers, options included: what a super-segment may have. */
 const SUPER_OCTETS = 65_535 - 20 - 60;
 
 /** One per sender, reused. */
 export class Turn {
   private left = 0;
-  private octets = 0;
-
-  beginDrain(): void {
-    this.octets = DRAIN_OCTETS;
-  }
 
   begin(): void {
     this.left = QUOTA;
   }
 
-  /** The drain has sent its share: the rest goes in the next, behind what arrives. */
-  get drained(): boolean {
-    return this.octets <= 0;
-  }
-
-  /** One packet more, of so much text? False: the others wait. */
-  spend(octets: number): boolean {
-    if (this.left <= 0 || this.octets <= 0) return false;
-    this.left--;
-    this.octets -= octets;
-    return true;
+  /** One packet more? False: the others wait. */
+  spend(): boolean {
+    return this.left-- > 0;
   }
 }
 
