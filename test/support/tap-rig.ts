@@ -78,6 +78,7 @@ export class TapRig {
       netns: 'new',
       ...(!bridged && more.device === undefined && { address: `${KERNEL}/24` }),
       vnetHdr,
+      queues: vnetHdr ? 2 : 1,
       offload: vnetHdr ? TUN_F_CSUM | TUN_F_TSO4 : 0,
       ...more.device,
     });

@@ -70,6 +70,7 @@ export class TcpRig {
       address: '10.9.0.1/24',
       mtu,
       vnetHdr,
+      queues: vnetHdr ? 2 : 1,
       offload: vnetHdr ? TUN_F_CSUM | TUN_F_TSO4 : 0,
     });
     const face = this.stack.addLink(

@@ -159,8 +159,8 @@ export class PathRig {
     return this.namespaces.get(end) as Namespace;
   }
 
-  private start(words: readonly string[], inherited?: number): Child {
-    const child = new Child(words, inherited);
+  private start(words: readonly string[], ...inherited: readonly number[]): Child {
+    const child = new Child(words, ...inherited);
     this.children.push(child);
     return child;
   }

@@ -19,6 +19,7 @@ export function onTun(peer: Peer): Contestant {
       const device = openDevice({
         ...{ mode: 'tun', netns: 'new', address: KERNEL_ADDRESS, mtu },
         ...(peer.offload && { vnetHdr: true, offload: TUN_F_CSUM | TUN_F_TSO4 }),
+        ...(peer.bulkQueue && { queues: 2 }),
       });
       const children: Child[] = [];
       const end = async (): Promise<void> => {
@@ -29,7 +30,7 @@ export function onTun(peer: Peer): Contestant {
         const enter = nsenterCommand(device);
         await forgetTimeWait(enter);
         const words = [...program, PORTS.sink, PORTS.source, PORTS.echo, mtu].map(String);
-        const child = new Child(placed(cpu, words), device.fd);
+        const child = new Child(placed(cpu, words), device.fd, ...(device.bulkFd < 0 ? [] : [device.bulkFd]));
         children.push(child);
         await says(child, 'ready');
         // Its echo serves the ping-pong, too.

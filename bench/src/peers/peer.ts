@@ -12,6 +12,8 @@ export interface Peer {
   readonly name: string;
   /** Whether its TUN is to have IFF_VNET_HDR. */
   readonly offload: boolean;
+  /** Whether its TUN is to have a second queue, inherited as fd 4. */
+  readonly bulkQueue?: boolean;
   /** Builds it, or finds it built: the words that start it. Throws `CannotBuild`. */
   build(): Promise<readonly string[]>;
 }

@@ -24,7 +24,7 @@ const [crowdSize, sinkPort, sourcePort, echoPort, mtu] = process.argv.slice(2).m
 
 const host = new Host();
 const stack = host.stack({ tcpConnectionsMax: Math.max(262_144, crowdSize + 1024) });
-const device = adoptDevice({ fd: 3, mode: 'tun', vnetHdr: true, mtu });
+const device = adoptDevice({ fd: 3, bulkFd: 4, mode: 'tun', vnetHdr: true, mtu });
 stack.addLink(new TunLink({ device, pool: host.pool }), '10.9.0.2/24');
 serveBulk(stack, sinkPort, sourcePort, echoPort);
 

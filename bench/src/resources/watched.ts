@@ -35,7 +35,7 @@ export interface Blocked {
 export function watched(crowd: number): Contestant {
   const words = [process.execPath, built('resources/watched-server.js'), `${crowd}`];
   const name = crowd === 0 ? 'alone' : `among ${crowd}`;
-  return onTun({ name, offload: true, build: () => Promise.resolve(words) });
+  return onTun({ name, offload: true, bulkQueue: true, build: () => Promise.resolve(words) });
 }
 
 /** The process of such a server. */

@@ -10,7 +10,7 @@ process.on('exit', () => {
   for (const child of living) child.kill('SIGKILL');
 });
 
-/** A child process whose output is read line by line, and which ends by our pid or in time. `inherited` is its fd 3. */
+/** A child process whose output is read line by line, and which ends by our pid or in time. `inherited` are its fds from 3 on. */
 export class Child {
   readonly process: ChildProcess;
   private readonly lines: string[] = [];
@@ -18,10 +18,10 @@ export class Child {
   private waiting: (() => void) | undefined = undefined;
   private ended = false;
 
-  constructor(words: readonly string[], inherited?: number) {
+  constructor(words: readonly string[], ...inherited: readonly number[]) {
     const [program, ...args] = words;
     const stdio = ['ignore' as const, 'pipe' as const, 'pipe' as const];
-    this.process = spawn(program, args, { stdio: inherited === undefined ? stdio : [...stdio, inherited] });
+    this.process = spawn(program, args, { stdio: [...stdio, ...inherited] });
     living.add(this.process);
     let rest = '';
     this.process.stdout?.setEncoding('utf8').on('data', (text: string) => {

@@ -39,7 +39,7 @@ const listenByNet: Listen = (heard, port, listening) => {
 function listenByOurs(mtu: number): Listen {
   const host = new Host();
   const stack = host.stack();
-  const device = adoptDevice({ fd: 3, mode: 'tun', vnetHdr: true, mtu });
+  const device = adoptDevice({ fd: 3, bulkFd: 4, mode: 'tun', vnetHdr: true, mtu });
   stack.addLink(new TunLink({ device, pool: host.pool }), `${STACK_ADDRESS}/24`);
   return (heard, port, listening) => {
     new TcpServer(host, stack, heard).listen(port, listening);

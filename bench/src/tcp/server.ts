@@ -14,7 +14,8 @@ const [sinkPort, sourcePort, echoPort, mtu = '1500'] = positionals;
 
 const host = new Host();
 const stack = host.stack();
-const device = adoptDevice({ fd: 3, mode: 'tun', vnetHdr: !values['no-offload'], mtu: Number(mtu) });
+const vnetHdr = !values['no-offload'];
+const device = adoptDevice({ fd: 3, bulkFd: vnetHdr ? 4 : -1, mode: 'tun', vnetHdr, mtu: Number(mtu) });
 stack.addLink(new TunLink({ device, pool: host.pool }), '10.9.0.2/24');
 
 serveBulk(stack, Number(sinkPort), Number(sourcePort), Number(echoPort));

@@ -225,6 +225,7 @@ function deviceFlags(given: Given, hostAddress: Prefix | undefined): OpenOptions
     ...(hostAddress !== undefined && { address: formatPrefix(hostAddress) }),
     ...(given.text('mtu') !== undefined && { mtu: wholeFlag(given, 'mtu', 68, 65_535) }),
     vnetHdr,
+    queues: vnetHdr && !isMacvtap(given) ? 2 : 1,
     // What the kernel may leave to us: checksums, and the cutting of what it sends into segments and datagrams.
     offload: vnetHdr ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN | TUN_F_USO : 0,
   };

@@ -1,12 +1,20 @@
 // The batched reader and writer on socketpairs: bounds of the slab, back-pressure, errors, life cycle.
 import { once } from 'node:events';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { Device, type DeviceOptions, END_OF_STREAM, READ_ROOM, SLAB_SIZE, WRITE_STRIDE } from './device.ts';
+import {
+  Device,
+  type DeviceOptions,
+  END_OF_STREAM,
+  READ_ROOM,
+  SLAB_SIZE,
+  WRITE_BULK,
+  WRITE_STRIDE,
+} from './device.ts';
 import { native } from './native.ts';
 import { socketPair } from './open.ts';
 import { deferred } from './testing/deferred.ts';
@@ -460,6 +468,98 @@ describe.skipIf(process.platform !== 'linux')('life cycle', () => {
   });
 });
 
+describe.skipIf(process.platform !== 'linux')('a queue for bulk', () => {
+  /** Two queues, and their far ends. */
+  function twoQueues(): { reader: Device; far: number; bulk: number } {
+    const [near, far] = socketPair({ sequenced: true, sndbuf: 1 << 22 });
+    const [bulkNear, bulk] = socketPair({ sequenced: true, sndbuf: 1 << 22 });
+    return { reader: device({ fd: near, bulkFd: bulkNear }), far, bulk };
+  }
+
+  /** The first octet of each packet of the next batch. */
+  function batchOf(reader: Device): number[] {
+    return Array.from({ length: reader.read() }, (_, i) => reader.slab[reader.records[2 * i]]);
+  }
+
+  /** As the event loop does: a queue is looked at when something was written to it, or when it is readable. */
+  const wakeBulk = (reader: Device): void => {
+    reader.bindArena(0, new Uint8Array(4));
+    reader.write(Int32Array.of(1 + WRITE_BULK, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 1);
+  };
+
+  test('a batch has a share of bulk, and the rest comes by the next read', () => {
+    const { reader, far, bulk } = twoQueues();
+    wakeBulk(reader);
+    const packet = new Uint8Array(60_000);
+    for (let i = 0; i < 6; i++) writeSync(bulk, packet.fill(i, 0, 1));
+    expect([batchOf(reader), reader.drained]).toEqual([[0, 1, 2, 3, 4], false]);
+    expect([batchOf(reader), reader.drained]).toEqual([[5], true]);
+    for (const fd of [far, bulk]) closeSync(fd);
+  });
+
+  test('what is no bulk comes first; bulk waits while there is such in each read, but not for ever', () => {
+    const { reader, far, bulk } = twoQueues();
+    wakeBulk(reader);
+    for (let i = 0; i < 3; i++) writeSync(bulk, Uint8Array.of(0xb0 + i));
+    const seen: number[][] = [];
+    // Two milliseconds, in reads of a microsecond and more.
+    for (let i = 0; i < 1_000_000 && seen.length < 2; i++) {
+      writeSync(far, Uint8Array.of(1));
+      const batch = batchOf(reader);
+      if (i === 0) seen.push(batch);
+      else if (batch.length > 1) seen.push(batch);
+      else expect([batch, reader.drained]).toEqual([[1], false]);
+    }
+    expect(seen).toEqual([[1], [1, 0xb0, 0xb1, 0xb2]]);
+    expect([batchOf(reader), reader.drained]).toEqual([[], true]);
+    for (const fd of [far, bulk]) closeSync(fd);
+  });
+
+  test('the event loop tells of either queue', async () => {
+    const [near, far] = socketPair({ sequenced: true });
+    const [bulkNear, bulk] = socketPair({ sequenced: true });
+    const seen: number[] = [];
+    const both = deferred<void>();
+    const reader: Device = device({
+      fd: near,
+      bulkFd: bulkNear,
+      onReadable: (count) => {
+        for (let i = 0; i < count; i++) seen.push(reader.slab[reader.records[2 * i]]);
+        reader.consumed();
+        if (seen.length === 1) writeSync(far, Uint8Array.of(2));
+        if (seen.length === 2) both.resolve();
+      },
+    });
+    reader.watchReadable(true);
+    writeSync(bulk, Uint8Array.of(1));
+    await both.promise;
+    expect(seen).toEqual([1, 2]);
+    for (const fd of [far, bulk]) closeSync(fd);
+  });
+
+  test('a packet marked as bulk leaves by it, others by the first, and both where there is one queue', () => {
+    const { reader, far, bulk } = twoQueues();
+    const bytes = Uint8Array.of(1, 2);
+    const records = Int32Array.of(
+      ...[1 + WRITE_BULK, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+      ...[1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    );
+    const got = (fd: number): number[] => {
+      const into = new Uint8Array(8);
+      return [...into.subarray(0, readSync(fd, into))];
+    };
+    reader.bindArena(0, bytes);
+    expect(reader.write(records, 0, 2)).toBe(2);
+    expect([got(bulk), got(far)]).toEqual([[1], [2]]);
+    const [near, only] = socketPair({ sequenced: true });
+    const single = device({ fd: near });
+    single.bindArena(0, bytes);
+    expect(single.write(records, 0, 2)).toBe(2);
+    expect([got(only), got(only)]).toEqual([[1], [2]]);
+    for (const fd of [far, bulk, only]) closeSync(fd);
+  });
+});
+
 /** A worker that works with the addon itself; its code finds `addon`, `open`, `writer` and the slots it needs. */
 async function startWorker(code: string, data: object = {}): Promise<Worker> {
   const { Worker } = await import('node:worker_threads');
@@ -470,7 +570,7 @@ async function startWorker(code: string, data: object = {}): Promise<Worker> {
     const HOLDING = 4, WRITE_COUNT = 7;
     const open = (fd, handler = () => {}) => {
       const control = new Int32Array(new SharedArrayBuffer(4 * 528));
-      const device = new addon.Device(fd, new Uint8Array(1 << 20), control, 64, 0, true, handler, () => {}, () => {});
+      const device = new addon.Device(fd, -1, new Uint8Array(1 << 20), control, 64, 0, true, handler, () => {}, () => {});
       return Object.assign(device, { control });
     };
     const writer = (device) => {

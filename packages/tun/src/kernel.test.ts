@@ -1,5 +1,6 @@
 // Batched I/O and the monitor against the kernel, each test in a network namespace of its own.
 import { spawnSync } from 'node:child_process';
+import { readSync, writeSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Device, EBADFD, EIO, WRITE_STRIDE } from './device.ts';
 import { type LinkEvent, Monitor } from './monitor.ts';
@@ -37,6 +38,16 @@ function lab(options: Partial<OpenOptions> = {}): {
   return { opened, device, events, errors };
 }
 
+/** The octets of the next packet, or 0: there is none. */
+function readNext(fd: number, into: Uint8Array): number {
+  try {
+    return readSync(fd, into);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EAGAIN') throw error;
+    return 0;
+  }
+}
+
 /** A `ping` line's counts. */
 async function ping(opened: OpenedDevice, ...options: string[]): Promise<string> {
   return (await run(['nsenter', `--net=/proc/${process.pid}/fd/${opened.netnsFd}`, 'ping', '-q', ...options]))
@@ -52,6 +63,30 @@ describe.skipIf(requireTun())('packets', () => {
       );
     });
   }
+
+  test('the kernel puts a flow into the queue that its last packet from us was written to', async () => {
+    const opened = openDevice({ mode: 'tun', netns: 'new', address: '10.9.0.1/24', queues: 2 });
+    cleanUp.push(() => closeDevice(opened));
+    const queues = [opened.fd, opened.bulkFd];
+    const packet = new Uint8Array(1500);
+    /** Which queue the next ping comes by, and its answer goes by `way`. */
+    const pinged = async (way: number): Promise<number> => {
+      await ping(opened, '-c', '1', '-W', '0.1', '10.9.0.2');
+      for (const [queue, fd] of queues.entries()) {
+        for (let length = readNext(fd, packet); length > 0; length = readNext(fd, packet)) {
+          // The kernel asks for IPv6 routers of its own accord.
+          if (packet[0] >> 4 !== 4) continue;
+          // An answer with a wrong checksum: only its flow is looked at.
+          packet.set([10, 9, 0, 2, 10, 9, 0, 1, 0], 12);
+          writeSync(queues[way], packet, 0, length);
+          return queue;
+        }
+      }
+      throw new Error('no ping came');
+    };
+    await pinged(1);
+    expect([await pinged(1), await pinged(0), await pinged(0)]).toEqual([1, 1, 0]);
+  });
 
   test('the largest packet passes', async () => {
     const { opened } = lab({ mtu: 65_535 });

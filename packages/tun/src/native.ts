@@ -10,6 +10,7 @@ export interface NativeOpenSpec {
   netnsPath: string;
   tap: boolean;
   vnetHdr: boolean;
+  queues: number;
   create: boolean;
   up: boolean;
   probe: boolean;
@@ -31,6 +32,7 @@ export interface NativeOpenResult {
   /** 0 in this thread, 1 by a helper thread, 2 by a forked child in a user namespace. */
   way: number;
   fd: number;
+  bulkFd: number;
   netnsFd: number;
   usernsFd: number;
   monitorFd: number;
@@ -73,11 +75,12 @@ export interface NativeBinding {
   socketPair(sequenced: boolean, sndbuf?: number): [number, number] | number;
   Device: new (
     fd: number,
+    bulkFd: number,
     slab: Uint8Array,
     control: Int32Array,
     headroom: number,
     align: number,
-    ownsFd: boolean,
+    ownsFds: boolean,
     onReadable: () => void,
     onWritable: () => void,
     onError: () => void,

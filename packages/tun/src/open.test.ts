@@ -98,6 +98,14 @@ describe.skipIf(requireTun())('openDevice in a new namespace', () => {
     expect(await runIn(device, 'ethtool', '-k', 'tap0')).toMatch(/tx-tcp-segmentation: on/);
   });
 
+  test('two queues: a device of several, without a qdisc in front', async () => {
+    const device = opened({ mode: 'tun', netns: 'new', queues: 2 });
+    expect(device.bulkFd).toBeGreaterThan(device.fd);
+    expect(await runIn(device, 'ip', '-d', 'link', 'show', 'tun0')).toMatch(/qdisc noqueue.*multi_queue/s);
+    expect(adoptDevice({ fd: device.fd, bulkFd: device.bulkFd, mode: 'tun' }).bulkFd).toBe(device.bulkFd);
+    expect(opened({ mode: 'tun', netns: 'new' }).bulkFd).toBe(-1);
+  });
+
   test('up: false leaves it down', async () => {
     const device = opened({ mode: 'tun', netns: 'new', up: false });
     expect(device.up).toBe(false);
@@ -142,6 +150,13 @@ describe.skipIf(requireRoot())('openDevice in a namespace of ip netns', () => {
     expect(opened({ mode: 'tun', name: 'pers0', netns: name, address: '10.8.0.1/24' }).ifindex).toBe(
       device.ifindex,
     );
+  });
+
+  test('a device that exists with one queue has one, whoever asks for two', async () => {
+    await runHere('ip', '-n', name, 'tuntap', 'add', 'dev', 'pers2', 'mode', 'tun');
+    expect(opened({ mode: 'tun', name: 'pers2', netns: name, queues: 2 }).bulkFd).toBe(-1);
+    await runHere('ip', '-n', name, 'tuntap', 'add', 'dev', 'pers3', 'mode', 'tun', 'multi_queue');
+    expect(opened({ mode: 'tun', name: 'pers3', netns: name, queues: 2 }).bulkFd).toBeGreaterThan(-1);
   });
 
   test('a device of the other mode is refused with a hint', async () => {

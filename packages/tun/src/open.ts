@@ -38,6 +38,11 @@ export interface OpenOptions {
    * not know TUN_F_USO is asked for the others.
    */
   offload?: number;
+  /**
+   * 2: a second queue (IFF_MULTI_QUEUE), in which a link lets bulk flows wait, so that others do not wait behind them (docs/offload.md). A
+   * device that exists with one queue has one. Default 1; not for a macvtap.
+   */
+  queues?: 1 | 2;
   /** 'none': the caller's own. 'new': a new one that lives as long as it is held. Or '/run/netns/NAME', or just NAME. */
   netns?: string;
   /** The *kernel's* address on the device, '10.9.0.1/24'. */
@@ -66,6 +71,8 @@ export interface OpenOptions {
 /** An open device. Its descriptors are the caller's to close: see `closeDevice`. */
 export interface OpenedDevice {
   readonly fd: number;
+  /** The second queue, or -1. */
+  readonly bulkFd: number;
   readonly name: string;
   /** 0 when unknown (adopted). */
   readonly ifindex: number;
@@ -124,6 +131,8 @@ export function probeNetns(): 'thread' | 'user-namespace' {
 export interface AdoptOptions {
   /** Becomes the device's: closed with it. A TUN/TAP, or one end of a datagram socketpair. */
   fd: number;
+  /** Its second queue, of a device that was opened with two. */
+  bulkFd?: number;
   mode: DeviceMode;
   /** Octets. Default 1500. */
   mtu?: number;
@@ -153,6 +162,7 @@ export function adoptDevice(options: AdoptOptions): OpenedDevice {
   }
   return {
     fd: options.fd,
+    bulkFd: options.bulkFd ?? -1,
     name,
     ifindex: 0,
     mtu: options.mtu ?? 1500,
@@ -182,7 +192,7 @@ export function socketPair(options: { sequenced?: boolean; sndbuf?: number } = {
 
 /** Closes all descriptors of a device that neither a Device, a Monitor nor a TunLink has taken over. */
 export function closeDevice(device: OpenedDevice): void {
-  for (const fd of [device.fd, device.monitorFd]) if (fd >= 0) closeSync(fd);
+  for (const fd of [device.fd, device.bulkFd, device.monitorFd]) if (fd >= 0) closeSync(fd);
   closeNamespaces(device);
 }
 
@@ -212,6 +222,7 @@ function specFor(options: OpenOptions): NativeOpenSpec {
     netnsPath: netns === 'none' || netns === 'new' ? '' : netnsPath(netns),
     tap: mode === 'tap',
     vnetHdr: options.vnetHdr ?? false,
+    queues: options.queues ?? 1,
     create: options.create ?? true,
     up: options.up ?? true,
     probe: false,
@@ -290,6 +301,7 @@ function openError(result: NativeOpenResult, spec: NativeOpenSpec): TunError {
 function opened(result: NativeOpenResult, mode: DeviceMode, vnetHdr: boolean): OpenedDevice {
   const device: OpenedDevice = {
     fd: result.fd,
+    bulkFd: result.bulkFd,
     name: result.name,
     ifindex: result.ifindex,
     mtu: result.mtu,

@@ -145,6 +145,7 @@ export class TunLink implements Link {
     this.slabAt = offset;
     this.device = new Device({
       fd: opened.fd,
+      bulkFd: opened.bulkFd,
       slab: arena.bytes.subarray(offset, offset + slabSize),
       align: opened.vnetHdrSize + (tap ? ETHERNET_HEADER : 0),
       onReadable: (count, drained) => this.arrived(count, drained),

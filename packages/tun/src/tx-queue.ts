@@ -1,7 +1,7 @@
 // Packets on their way to a device: queued by transmit, written by one native call, kept when the device is full.
 import { Fifo } from '@tunstack/stack/base';
-import { type LinkCounters, type Packet, type PacketPool, R } from '@tunstack/stack/contract';
-import { type Device, WRITE_STRIDE } from './device.ts';
+import { type LinkCounters, type Packet, type PacketPool, PRIORITY_BULK, R } from '@tunstack/stack/contract';
+import { type Device, WRITE_BULK, WRITE_STRIDE } from './device.ts';
 
 /** Owns what it was given: each packet is written and released, or dropped, counted and released. */
 export class TxQueue {
@@ -120,7 +120,7 @@ export class TxQueue {
   /** A packet as integers: the linear part, then its pieces. */
   private describe(packet: Packet, at: number): void {
     const { writes } = this;
-    writes[at] = 1 + packet.pieces;
+    writes[at] = 1 + packet.pieces + (packet.priority === PRIORITY_BULK ? WRITE_BULK : 0);
     writes[at + 1] = this.known(packet.arena);
     writes[at + 2] = packet.head;
     writes[at + 3] = packet.linear;

@@ -30,7 +30,7 @@ if (opened.error !== 0 || spec.netns === 0) say({});
 else {
   const slab = new Uint8Array(1 << 20), answers = new Int32Array(256 * 13);
   const control = new Int32Array(new SharedArrayBuffer(4 * 528)), records = control.subarray(16);
-  const device = new addon.Device(opened.fd, slab, control, 64, 10, true, () => {
+  const device = new addon.Device(opened.fd, -1, slab, control, 64, 10, true, () => {
     let n = 0;
     for (let i = 0; i < control[0]; i++) {
       const at = records[2 * i], ip = at + 10;

@@ -37,6 +37,10 @@ export const CAST_HOST = 0;
 export const CAST_GROUP = 1;
 export const CAST_ALL = 2;
 
+/** The class of service of a packet on its way out, as Linux's skb->priority: others need not wait behind bulk. */
+export const PRIORITY_BEST_EFFORT = 0;
+export const PRIORITY_BULK = 1;
+
 export const MAX_PIECES = 3;
 
 /** Octets that are too few for a packet: between two in a slab there may be so many, to align the second. */
@@ -86,6 +90,8 @@ export class Packet {
   /** GSO_*, and the payload octets of each segment the packet stands for. */
   gsoType: number = GSO_NONE;
   gsoSize = 0;
+  /** PRIORITY_*: on the way out. A device with a queue for bulk receives the flow by it from then on. */
+  priority: number = PRIORITY_BEST_EFFORT;
   /** CAST_*: on the way in. */
   cast: number = CAST_HOST;
   /** Id of the interface it came in by, or -1. */
@@ -310,6 +316,7 @@ export class Packet {
     this.checksum = CHECKSUM_NONE;
     this.gsoType = GSO_NONE;
     this.gsoSize = 0;
+    this.priority = PRIORITY_BEST_EFFORT;
     this.cast = CAST_HOST;
     this.ingress = -1;
     this.path = -1;
@@ -344,6 +351,7 @@ export class Packet {
     this.checksumAt = from.checksumAt + shift;
     this.gsoType = from.gsoType;
     this.gsoSize = from.gsoSize;
+    this.priority = from.priority;
     this.cast = from.cast;
     this.ingress = from.ingress;
     this.path = from.path;

@@ -43,7 +43,9 @@ export class Connections implements DirtyList, KeyOwner {
   readonly rowDeadlines: Deadlines = new Deadlines();
   /** What timestamps begin with, for those that wake: the engine's, which draws its keys last. */
   offsets: TimestampOffsets | undefined = undefined;
+  /** Who has something to send or to say, in two bands: bulk flows, and those with more than a quantum, do not keep others waiting. */
   readonly dirty: Fifo<Tcb>;
+  readonly dirtyBulk: Fifo<Tcb>;
   /** Those with text in the packets of this batch. */
   readonly touched: Fifo<Tcb>;
   readonly receiveStore: ReceiveStore = new ReceiveStore();
@@ -55,6 +57,9 @@ export class Connections implements DirtyList, KeyOwner {
   /** Reused: what the last acknowledgment taught. */
   readonly sample: AckSample = new AckSample();
   readonly delivery: Delivery = new Delivery();
+  /** Octets that arrived or were acknowledged since the last drain, and whether bulk flows were among those that heard. */
+  arrived = 0;
+  bulkArrived = false;
   /** Passive opens in SYN-RECEIVED that are awake: for this batch, or because their link is full. */
   opening = 0;
   /** Octets of text that all connections together hold for their applications. */
@@ -77,6 +82,7 @@ export class Connections implements DirtyList, KeyOwner {
     this.byTuple = new IndexTable(entropy.int32(), this);
     // Twice: those that ended wait on a list beside those that took their place.
     this.dirty = new Fifo(2 * options.tcpConnectionsMax);
+    this.dirtyBulk = new Fifo(2 * options.tcpConnectionsMax);
     this.touched = new Fifo(2 * options.tcpConnectionsMax);
   }
 
@@ -234,7 +240,7 @@ export class Connections implements DirtyList, KeyOwner {
   markDirty(tcb: Tcb): void {
     if (tcb.dirty || tcb.waiting || tcb.id === NONE) return;
     tcb.dirty = true;
-    this.dirty.push(tcb);
+    (tcb.bulk ? this.dirtyBulk : this.dirty).push(tcb);
   }
 
   /** There is text in the packets of this batch: it is looked after when the pump settles. */
@@ -303,6 +309,7 @@ export class Connections implements DirtyList, KeyOwner {
     for (let row = this.rowDeadlines.first(); row !== NONE; row = this.rowDeadlines.first())
       this.dropRow(row);
     while (this.dirty.size > 0) this.dirty.shift();
+    while (this.dirtyBulk.size > 0) this.dirtyBulk.shift();
     while (this.touched.size > 0) this.touched.shift();
   }
 

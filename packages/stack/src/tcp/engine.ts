@@ -101,7 +101,8 @@ export class TcpEngine {
   }
 
   get hasWork(): boolean {
-    return this.connections.dirty.size > 0;
+    const { dirty, dirtyBulk } = this.connections;
+    return dirty.size > 0 || dirtyBulk.size > 0;
   }
 
   get deadlines(): Deadlines {
@@ -259,6 +260,8 @@ export class TcpEngine {
 
   private knownArrives(packet: Packet, tcb: Tcb): number {
     tcb.segsIn += this.segment.wireSegments;
+    this.connections.arrived += this.segment.textLength;
+    if (tcb.bulk) this.connections.bulkArrived = true;
     if (tcb.state === TIME_WAIT && this.reopens(packet, tcb)) return this.reopen(packet, tcb);
     return segmentArrives(this.connections, tcb, this.segment);
   }

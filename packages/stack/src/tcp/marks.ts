@@ -31,6 +31,7 @@ const TOUCHED = 1 << 27;
 const RESET_PENDING = 1 << 28;
 const RESEND_SYN = 1 << 29;
 const HELD = 1 << 30;
+const BULK = 1 << 31;
 
 /** The part of a Tcb that is yes or no. */
 export class Marks {
@@ -303,5 +304,14 @@ export class Marks {
 
   set held(on: boolean) {
     this.marks = on ? this.marks | HELD : this.marks & ~HELD;
+  }
+
+  /** The peer sends super-segments: what leaves says so to the device (PRIORITY_BULK), and others need not wait behind them. */
+  get bulk(): boolean {
+    return (this.marks & BULK) !== 0;
+  }
+
+  set bulk(on: boolean) {
+    this.marks = on ? this.marks | BULK : this.marks & ~BULK;
   }
 }

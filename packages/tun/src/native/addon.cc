@@ -48,6 +48,7 @@ bool readSpec(const Napi::Object& from, OpenSpec* spec) {
   spec->netns = getInt(from, "netns");
   spec->tap = getBool(from, "tap");
   spec->vnetHdr = getBool(from, "vnetHdr");
+  spec->queues = getInt(from, "queues");
   spec->create = getBool(from, "create");
   spec->up = getBool(from, "up");
   spec->probe = getBool(from, "probe");
@@ -80,6 +81,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   out.Set("syscall", result.syscall);
   out.Set("way", result.way);
   out.Set("fd", result.fd);
+  out.Set("bulkFd", result.bulkFd);
   out.Set("netnsFd", result.netnsFd);
   out.Set("usernsFd", result.usernsFd);
   out.Set("monitorFd", result.monitorFd);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,23 +31,23 @@ Napi::Function Device::define(Napi::Env env) {
                      });
 }
 
-// (fd, slab, control, headroom, align, ownsFd, onReadable, onWritable, onError)
+// (fd, bulkFd, slab, control, headroom, align, ownsFds, onReadable, onWritable, onError)
 Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
   Napi::Env env = info.Env();
-  if (info.Length() < 9 || !info[0].IsNumber() || !info[1].IsTypedArray() || !info[2].IsTypedArray() ||
-      !info[3].IsNumber() || !info[4].IsNumber() || !info[6].IsFunction() || !info[7].IsFunction() ||
-      !info[8].IsFunction()) {
+  if (info.Length() < 10 || !info[0].IsNumber() || !info[1].IsNumber() || !info[2].IsTypedArray() ||
+      !info[3].IsTypedArray() || !info[4].IsNumber() || !info[5].IsNumber() || !info[7].IsFunction() ||
+      !info[8].IsFunction() || !info[9].IsFunction()) {
     Napi::TypeError::New(env, "Device: wrong arguments").ThrowAsJavaScriptException();
     return;
   }
-  auto slab = info[1].As<Napi::TypedArray>();
+  auto slab = info[2].As<Napi::TypedArray>();
   if (slab.TypedArrayType() != napi_uint8_array) {
     Napi::TypeError::New(env, "Device: slab is a Uint8Array").ThrowAsJavaScriptException();
     return;
   }
-  if (!takeControl(env, info[2])) return;
-  headroom_ = info[3].As<Napi::Number>().Uint32Value();
-  align_ = info[4].As<Napi::Number>().Uint32Value();
+  if (!takeControl(env, info[3])) return;
+  headroom_ = info[4].As<Napi::Number>().Uint32Value();
+  align_ = info[5].As<Napi::Number>().Uint32Value();
   slab_ = slab.As<Napi::Uint8Array>().Data();
   slabLength_ = slab.ByteLength();
   bool placesFit = headroom_ <= 4096 && align_ <= 64 && reinterpret_cast<uintptr_t>(slab_) % 4 == 0;
@@ -58,19 +59,13 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
   slabBuffer_ = Napi::Persistent(slab.ArrayBuffer().As<Napi::Object>());
   if (!addHotCalls(env)) return;
 
-  fd_ = info[0].As<Napi::Number>().Int32Value();
-  ownsFd_ = info[5].ToBoolean();
-  int error = 0;
-  poller_ = Poller::create(env, fd_, this, &error);
-  if (poller_ == nullptr) {
-    auto failure = Napi::Error::New(env, "uv_poll_init failed");
-    failure.Set("errno", Napi::Number::New(env, error));
-    failure.ThrowAsJavaScriptException();
-    return;
-  }
-  onReadable_ = Napi::Persistent(info[6].As<Napi::Function>());
-  onWritable_ = Napi::Persistent(info[7].As<Napi::Function>());
-  onError_ = Napi::Persistent(info[8].As<Napi::Function>());
+  ownsFds_ = info[6].ToBoolean();
+  int bulkFd = info[1].As<Napi::Number>().Int32Value();
+  if (!watch(env, &first_, info[0].As<Napi::Number>().Int32Value())) return;
+  if (bulkFd >= 0 && !watch(env, &bulk_, bulkFd)) return;
+  onReadable_ = Napi::Persistent(info[7].As<Napi::Function>());
+  onWritable_ = Napi::Persistent(info[8].As<Napi::Function>());
+  onError_ = Napi::Persistent(info[9].As<Napi::Function>());
   context_ = std::make_unique<Napi::AsyncContext>(env, "tunstack.Device");
   closed_ = false;
   Ref();  // lives until close(), like any open socket
@@ -78,8 +73,27 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
 
 Device::~Device() {
   // Only reached after close(), after the environment's end, or when the constructor threw.
-  if (poller_ != nullptr) poller_->close();
+  for (Queue* queue : {&first_, &bulk_})
+    if (queue->poller != nullptr) queue->poller->close();
 }
+
+bool Device::watch(Napi::Env env, Queue* queue, int fd) {
+  int error = 0;
+  queue->device = this;
+  queue->poller = Poller::create(env, fd, queue, &error);
+  if (queue->poller == nullptr) {
+    auto failure = Napi::Error::New(env, "uv_poll_init failed");
+    failure.Set("errno", Napi::Number::New(env, error));
+    failure.ThrowAsJavaScriptException();
+    return false;
+  }
+  queue->fd = fd;
+  return true;
+}
+
+void Queue::onPoll(int status, int events) { device->onPoll(this, status, events); }
+
+void Queue::onEnvironmentEnd() { device->onEnvironmentEnd(this); }
 
 // It lies in a SharedArrayBuffer, which nobody can detach: its address is good for as long as it is held.
 bool Device::takeControl(Napi::Env env, const Napi::Value& value) {
@@ -121,20 +135,22 @@ bool Device::addHotCalls(napi_env env) {
   return true;
 }
 
-void Device::onEnvironmentEnd() {
-  poller_ = nullptr;  // it deletes itself
+void Device::onEnvironmentEnd(Queue* queue) {
+  queue->poller = nullptr;  // it deletes itself
   closed_ = true;
-  if (ownsFd_ && fd_ >= 0) ::close(fd_);
-  fd_ = -1;
+  if (ownsFds_ && queue->fd >= 0) ::close(queue->fd);
+  queue->fd = -1;
 }
 
 void Device::release() {
   closed_ = true;
-  if (poller_ != nullptr) poller_->close();
-  poller_ = nullptr;
-  // libuv has taken the descriptor out of epoll in uv_close, so the number may be reused from here on.
-  if (ownsFd_ && fd_ >= 0) ::close(fd_);
-  fd_ = -1;
+  for (Queue* queue : {&first_, &bulk_}) {
+    if (queue->poller != nullptr) queue->poller->close();
+    queue->poller = nullptr;
+    // libuv has taken the descriptor out of epoll in uv_close, so the number may be reused from here on.
+    if (ownsFds_ && queue->fd >= 0) ::close(queue->fd);
+    queue->fd = -1;
+  }
   control_[kCount] = 0;
   slab_ = nullptr;
   slabLength_ = 0;
@@ -164,43 +180,80 @@ bool Device::isDetached(napi_env env, const Napi::ObjectReference& buffer) {
   return detached;
 }
 
-// Fills the slab by bump: each packet goes to the next place with kReadRoom free octets, its network header
-// on 4. Answers the error that nothing came before: errno, kEndOfStream or 0.
-int Device::fill(napi_env env, uint32_t limit) {
-  int error = pendingError_;
-  pendingError_ = 0;
+struct Device::Batch {
   uint32_t count = 0;
-  bool drained = false;
-  if (error == 0 && isDetached(env, slabBuffer_)) error = EFAULT;
+  size_t used = 0;  // octets of the slab
+  int error = 0;
+};
+
+// Packets of one queue, behind those of the batch: until there are `limit`, `octets` have come, `end` of the slab is near,
+// or nothing is left.
+void Device::fillFrom(Queue* queue, uint32_t limit, size_t end, size_t octets, Batch* batch) {
   int32_t* records = control_ + kRecords;
-  size_t used = 0;
-  while (error == 0 && count < limit) {
-    size_t start = used + headroom_;
+  size_t taken = 0;
+  while (batch->count < limit && taken < octets) {
+    size_t start = batch->used + headroom_;
     start += (4 - (start + align_) % 4) % 4;
-    if (start + kReadRoom > slabLength_) break;
+    if (start + kReadRoom > end) break;
     ssize_t got;
     do {
-      got = syscall(SYS_read, fd_, slab_ + start, kReadRoom);
+      got = syscall(SYS_read, queue->fd, slab_ + start, kReadRoom);
     } while (got < 0 && errno == EINTR);
     if (got <= 0) {
-      drained = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-      if (!drained) error = got == 0 ? kEndOfStream : errno;
-      break;
+      queue->waiting = false;
+      if (got == 0)
+        batch->error = kEndOfStream;
+      else if (errno != EAGAIN && errno != EWOULDBLOCK)
+        batch->error = errno;
+      return;
     }
-    records[count * 2] = static_cast<int32_t>(start);
-    records[count * 2 + 1] = static_cast<int32_t>(got);
-    count++;
-    used = start + static_cast<size_t>(got);
+    records[batch->count * 2] = static_cast<int32_t>(start);
+    records[batch->count * 2 + 1] = static_cast<int32_t>(got);
+    batch->count++;
+    batch->used = start + static_cast<size_t>(got);
+    taken += static_cast<size_t>(got);
   }
-  if (count > 0 && error != 0) {
-    pendingError_ = error;  // the packets first
-    error = 0;
+  queue->waiting = true;
+}
+
+// Octets of bulk that this batch may have. While others have packets each time, bulk waits, for they are few and their answer
+// asks for the next; when its patience is over it has the rest of the slab.
+size_t Device::bulkShare(bool others) {
+  if (!others) {
+    bulkSinceNs_ = 0;
+    return static_cast<size_t>(control_[kBulkOctets]);
   }
-  control_[kCount] = static_cast<int32_t>(count);
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  int64_t ns = static_cast<int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
+  if (bulkSinceNs_ == 0) bulkSinceNs_ = ns;
+  if (ns - bulkSinceNs_ < kPatienceNs) return 0;
+  bulkSinceNs_ = 0;
+  return SIZE_MAX;
+}
+
+// Fills the slab by bump: each packet goes to the next place with kReadRoom free octets, its network header on 4. First
+// what is no bulk, then its share of bulk. Answers the error that nothing came before: errno, kEndOfStream or 0.
+int Device::fill(napi_env env, uint32_t limit) {
+  Batch batch;
+  batch.error = pendingError_;
+  pendingError_ = 0;
+  if (batch.error == 0 && isDetached(env, slabBuffer_)) batch.error = EFAULT;
+  if (batch.error == 0) {
+    bool shared = bulk_.waiting && limit > 1 && slabLength_ >= 4 * kReadRoom;
+    fillFrom(&first_, shared ? limit / 2 : limit, shared ? slabLength_ / 2 : slabLength_, SIZE_MAX, &batch);
+    if (bulk_.waiting && batch.error == 0) fillFrom(&bulk_, limit, slabLength_, bulkShare(batch.count > 0), &batch);
+  }
+  if (batch.count > 0 && batch.error != 0) {
+    pendingError_ = batch.error;  // the packets first
+    batch.error = 0;
+  }
+  bool drained = batch.error == 0 && pendingError_ == 0 && !first_.waiting && !bulk_.waiting;
+  control_[kCount] = static_cast<int32_t>(batch.count);
   control_[kDrained] = drained ? 1 : 0;
-  control_[kReadErrno] = error;
-  control_[kHolding] = count > 0 ? 1 : 0;
-  return error;
+  control_[kReadErrno] = batch.error;
+  control_[kHolding] = batch.count > 0 ? 1 : 0;
+  return batch.error;
 }
 
 namespace {
@@ -240,22 +293,27 @@ Napi::Value Device::watchReadable(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Device::watchWritable(const Napi::CallbackInfo& info) {
-  wantWritable_ = info[0].ToBoolean();
+  bool on = info[0].ToBoolean();
+  Queue* queue = blockedQueue_ == nullptr ? &first_ : blockedQueue_;
+  first_.wantWritable = bulk_.wantWritable = false;
+  queue->wantWritable = on;
   if (!closed_) applyWatch();
   return info.Env().Undefined();
 }
 
 Napi::Value Device::setRef(const Napi::CallbackInfo& info) {
-  if (poller_ != nullptr) poller_->setRef(info[0].ToBoolean());
+  for (Queue* queue : {&first_, &bulk_})
+    if (queue->poller != nullptr) queue->poller->setRef(info[0].ToBoolean());
   return info.Env().Undefined();
 }
 
 // Readability stays watched while JS holds a batch until an event says that more has come (onPoll): in the
 // usual case the batch is consumed in the same callback and epoll is not touched.
 void Device::applyWatch() {
-  int events = (wantWritable_ ? kUvWritable : 0);
-  if (wantReadable_ && control_[kStopped] == 0) events |= kUvReadable;
-  poller_->watch(events);
+  bool readable = wantReadable_ && control_[kStopped] == 0;
+  for (Queue* queue : {&first_, &bulk_})
+    if (queue->poller != nullptr)
+      queue->poller->watch((queue->wantWritable ? kUvWritable : 0) | (readable ? kUvReadable : 0));
 }
 
 void Device::call(napi_env env, napi_value self, const Napi::FunctionReference& callback) {
@@ -273,7 +331,7 @@ void Device::call(napi_env env, napi_value self, const Napi::FunctionReference& 
   }
 }
 
-void Device::onPoll(int status, int events) {
+void Device::onPoll(Queue* queue, int status, int events) {
   if (closed_) return;
   Napi::Env env = Env();
   Napi::HandleScope scope(env);
@@ -283,14 +341,15 @@ void Device::onPoll(int status, int events) {
     // POLLERR stays until it is dealt with: watching for anything else as well would spin.
     events = kUvReadable;
     wantReadable_ = true;
-    wantWritable_ = false;
+    queue->wantWritable = false;
   }
   if ((events & kUvReadable) && wantReadable_) {
+    queue->waiting = true;
     onReadable(env, self, broken);
     if (closed_) return;
   }
   if (events & kUvWritable) {
-    wantWritable_ = false;  // one shot: JS asks again after the next EAGAIN
+    queue->wantWritable = false;  // one shot: JS asks again after the next EAGAIN
     applyWatch();
     call(env, self, onWritable_);
     if (closed_) return;

@@ -1,4 +1,5 @@
-// Batched, nonblocking packet I/O on one descriptor. Source: docs of the TypeScript face, ../device.ts.
+// Batched, nonblocking packet I/O on one device: its queue, and a second for bulk where there is one. Source: docs of the
+// TypeScript face, ../device.ts.
 #pragma once
 
 #include <napi.h>
@@ -23,25 +24,43 @@ enum ControlSlot {
   kWritten,     // records dealt with
   kWriteErrno,  // what stopped write(), or 0
   kRejected,    // packets refused for what is in them
+  kBulkOctets,  // from JS: a read takes no further packet of the second queue after so many octets of it
   kRecords = 16
 };
 
-// One packet in a write batch: n, then n x (arena, offset, length).
+// One packet in a write batch: n + kBulk if it goes by the second queue, then n x (arena, offset, length).
 constexpr uint32_t kMaxPieces = 4;
 constexpr uint32_t kWriteStride = 1 + 3 * kMaxPieces;
+constexpr int32_t kBulk = 256;
+constexpr int64_t kPatienceNs = 2000000;  // bulk waits for so long while each read of the first queue brings something
 constexpr uint32_t kMaxBatch = 256;
 constexpr size_t kReadRoom = 65600;
 constexpr uint32_t kMaxArenas = 65536;
 constexpr int kEndOfStream = -1;  // in kReadErrno and onError: a read of 0 octets, which has no errno
 
-class Device : public Napi::ObjectWrap<Device>, public PollerOwner {
+class Device;
+
+// One queue of the device: the kernel has a ring for each, and puts a flow into that by which its last packet was written
+// (drivers/net/tun.c, tun_flow_update).
+struct Queue : PollerOwner {
+  Device* device = nullptr;
+  int fd = -1;
+  Poller* poller = nullptr;
+  bool waiting = false;      // there may be packets: the last read did not end in EAGAIN, or the loop says so
+  bool wantWritable = false; // it answered EAGAIN to a write
+
+  void onPoll(int status, int events) override;
+  void onEnvironmentEnd() override;
+};
+
+class Device : public Napi::ObjectWrap<Device> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit Device(const Napi::CallbackInfo& info);
   ~Device();
 
-  void onPoll(int status, int events) override;
-  void onEnvironmentEnd() override;
+  void onPoll(Queue* queue, int status, int events);
+  void onEnvironmentEnd(Queue* queue);
 
  private:
   struct Arena {
@@ -65,7 +84,12 @@ class Device : public Napi::ObjectWrap<Device>, public PollerOwner {
 
   bool takeControl(Napi::Env env, const Napi::Value& value);
   bool addHotCalls(napi_env env);
+  struct Batch;
   int fill(napi_env env, uint32_t limit);
+  void fillFrom(Queue* queue, uint32_t limit, size_t end, size_t octets, Batch* batch);
+  size_t bulkShare(bool others);
+  bool watch(Napi::Env env, Queue* queue, int fd);
+  Queue* queueOf(const int32_t* record);
   void send(napi_env env);
   void onReadable(napi_env env, napi_value self, bool broken);
   bool gather(napi_env env, const int32_t* record, struct iovec* pieces, uint32_t* count);
@@ -74,13 +98,14 @@ class Device : public Napi::ObjectWrap<Device>, public PollerOwner {
   void call(napi_env env, napi_value self, const Napi::FunctionReference& callback);
   void release();
 
-  int fd_ = -1;
-  bool ownsFd_ = true;
-  Poller* poller_ = nullptr;
+  Queue first_;
+  Queue bulk_;  // fd -1: the device has one queue
+  bool ownsFds_ = true;
   bool closed_ = true;
+  int64_t bulkSinceNs_ = 0;  // since when bulk waits; 0: it does not
 
-  bool wantReadable_ = false;  // JS wants batches
-  bool wantWritable_ = false;
+  bool wantReadable_ = false;      // JS wants batches
+  Queue* blockedQueue_ = nullptr;  // the one that the last write() stopped at
   int pendingError_ = 0;  // seen by a read that also brought packets
 
   uint8_t* slab_ = nullptr;

@@ -65,7 +65,7 @@ Napi::Value Device::bindRecords(const Napi::CallbackInfo& info) {
 // Turns one record into an iovec; every integer is checked, because a wrong one would send another buffer's
 // memory.
 bool Device::gather(napi_env env, const int32_t* record, iovec* pieces, uint32_t* count) {
-  int32_t n = record[0];
+  int32_t n = record[0] & ~kBulk;
   bool good = n >= 1 && n <= static_cast<int32_t>(kMaxPieces);
   for (int32_t i = 0; good && i < n; i++) {
     int32_t id = record[1 + i * 3], offset = record[2 + i * 3], length = record[3 + i * 3];
@@ -81,6 +81,11 @@ bool Device::gather(napi_env env, const int32_t* record, iovec* pieces, uint32_t
   }
   *count = static_cast<uint32_t>(n);
   return good;
+}
+
+// A device with one queue has no other way for bulk.
+Queue* Device::queueOf(const int32_t* record) {
+  return (record[0] & kBulk) != 0 && bulk_.fd >= 0 ? &bulk_ : &first_;
 }
 
 // kWriteCount records from kWriteFrom on: kWritten of them were dealt with, that is written, or rejected (the count field
@@ -118,15 +123,21 @@ void Device::send(napi_env env) {
       napi_throw_range_error(env, nullptr, "write: a record is outside the bound arenas");
       return;
     }
+    Queue* queue = queueOf(record);
+    // Whoever is answered may answer within this very call, by the queue that we wrote to.
+    queue->waiting = true;
     ssize_t wrote;
     do {
       // Past glibc's cancellation points, which cost two atomic operations; one piece is nothing to gather.
-      wrote = used == 1 ? syscall(SYS_write, fd_, pieces[0].iov_base, pieces[0].iov_len)
-                        : syscall(SYS_writev, fd_, pieces, used);
+      wrote = used == 1 ? syscall(SYS_write, queue->fd, pieces[0].iov_base, pieces[0].iov_len)
+                        : syscall(SYS_writev, queue->fd, pieces, used);
     } while (wrote < 0 && errno == EINTR);
     if (wrote >= 0) continue;
     error = errno;
-    if (!isPacketError(error)) break;
+    if (!isPacketError(error)) {
+      blockedQueue_ = queue;
+      break;
+    }
     record[0] = -error;
     rejected++;
     error = 0;

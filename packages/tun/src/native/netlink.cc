@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -136,6 +137,17 @@ int netlinkSetLink(int sock, uint32_t ifindex, const uint32_t* mtu, const uint32
   if (mtu != nullptr) request.putUint32(IFLA_MTU, *mtu);
   if (txqueuelen != nullptr) request.putUint32(IFLA_TXQLEN, *txqueuelen);
   if (hwaddr != nullptr) request.put(IFLA_ADDRESS, hwaddr, 6);
+  return transact(sock, &request, nullptr);
+}
+
+int netlinkNoQdisc(int sock, uint32_t ifindex) {
+  Request request;
+  uint16_t flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+  auto* info = static_cast<tcmsg*>(request.begin(RTM_NEWQDISC, flags, sizeof(tcmsg)));
+  info->tcm_family = AF_UNSPEC;
+  info->tcm_ifindex = static_cast<int>(ifindex);
+  info->tcm_parent = TC_H_ROOT;
+  request.put(TCA_KIND, "noqueue", sizeof "noqueue");
   return transact(sock, &request, nullptr);
 }
 

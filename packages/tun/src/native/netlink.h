@@ -13,4 +13,6 @@ int netlinkGetLink(int sock, const char* name, OpenResult* link);
 int netlinkLoopbackUp(int sock);
 int netlinkSetLink(int sock, uint32_t ifindex, const uint32_t* mtu, const uint32_t* txqueuelen,
                    const uint8_t* hwaddr, bool up);
+// Packets go from the stack right to the device: qdisc noqueue.
+int netlinkNoQdisc(int sock, uint32_t ifindex);
 int netlinkAddAddress(int sock, uint32_t ifindex, const OpenSpec& spec);

@@ -88,7 +88,7 @@ void childOpen(const OpenSpec& spec, OpenResult* result) {
   openHere(spec, true, result);
 }
 
-constexpr int kMaxFds = 4;
+constexpr int kMaxFds = 5;
 
 // Carries an OpenResult and its open descriptors; the descriptor fields then say which field each one belongs
 // to.
@@ -116,7 +116,7 @@ void childMain(int sock, const OpenSpec& spec, Envelope* envelope) {
   int fds[kMaxFds];
   int count = 0;
   OpenResult& result = envelope->result;
-  for (int* one : {&result.fd, &result.netnsFd, &result.usernsFd, &result.monitorFd})
+  for (int* one : {&result.fd, &result.bulkFd, &result.netnsFd, &result.usernsFd, &result.monitorFd})
     if (*one >= 0) fds[count++] = *one;
   if (count > 0) {
     cmsghdr* header = CMSG_FIRSTHDR(&envelope->message);
@@ -142,12 +142,12 @@ bool receive(int sock, Envelope* envelope, OpenResult* result) {
   if (got != static_cast<ssize_t>(sizeof(OpenResult)))
     return result->fail(got < 0 ? errno : EPIPE, "recvmsg");
   *result = envelope->result;
-  int fds[kMaxFds] = {-1, -1, -1, -1};
+  int fds[kMaxFds] = {-1, -1, -1, -1, -1};
   cmsghdr* header = CMSG_FIRSTHDR(&envelope->message);
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS)
     memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
   int next = 0;
-  for (int* one : {&result->fd, &result->netnsFd, &result->usernsFd, &result->monitorFd})
+  for (int* one : {&result->fd, &result->bulkFd, &result->netnsFd, &result->usernsFd, &result->monitorFd})
     if (*one >= 0) *one = fds[next++];
   return result->error == 0;
 }

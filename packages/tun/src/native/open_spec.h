@@ -18,6 +18,7 @@ struct OpenSpec {
   int netns;
   bool tap;
   bool vnetHdr;
+  int queues;   // 1, or 2: as many as the device lets us have
   bool create;  // false: the device must exist already
   bool up;
   bool probe;  // stop once the namespace is there: preflight()
@@ -42,6 +43,7 @@ struct OpenResult {
   const char* syscall;  // the one that failed
   int way;
   int fd;
+  int bulkFd;  // the second queue
   int netnsFd;
   int usernsFd;
   int monitorFd;
@@ -55,7 +57,7 @@ struct OpenResult {
 
   void clear() {
     *this = OpenResult{};
-    fd = netnsFd = usernsFd = monitorFd = -1;
+    fd = bulkFd = netnsFd = usernsFd = monitorFd = -1;
     syscall = "";
   }
   // Records the first failure. Always false, so that a caller can `return result->fail(...)`.

@@ -20,19 +20,41 @@ namespace {
 
 constexpr int kVnetHdrSize = 10;
 
+// One queue of the device: answers its descriptor, or -1 with errno and the call that failed.
+int openQueue(const OpenSpec& spec, const char* name, int more, const char** call) {
+  *call = "open";
+  int fd = open(spec.device, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ifreq request{};
+  int flags = (spec.tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (spec.vnetHdr ? IFF_VNET_HDR : 0) | more;
+  request.ifr_flags = static_cast<short>(flags);
+  memcpy(request.ifr_name, name, IFNAMSIZ);
+  *call = "ioctl(TUNSETIFF)";
+  if (ioctl(fd, TUNSETIFF, &request) == 0) return fd;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
 bool attach(const OpenSpec& spec, OpenResult* result) {
   // The device lands in the namespace of the thread that opens the node, not of the one that calls TUNSETIFF.
-  result->fd = open(spec.device, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (result->fd < 0) return result->fail(errno, "open");
-
+  const char* call = "";
+  bool two = spec.queues > 1;
+  if (two) result->fd = openQueue(spec, spec.name, IFF_MULTI_QUEUE, &call);
+  // EINVAL: the device is there, and has one queue.
+  if (two && result->fd < 0 && errno == EINVAL) two = false;
+  if (!two) result->fd = openQueue(spec, spec.name, 0, &call);
+  if (result->fd < 0) return result->fail(errno, call);
   ifreq request{};
-  int flags = (spec.tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (spec.vnetHdr ? IFF_VNET_HDR : 0);
-  request.ifr_flags = static_cast<short>(flags);
-  memcpy(request.ifr_name, spec.name, IFNAMSIZ);
-  if (ioctl(result->fd, TUNSETIFF, &request) != 0) return result->fail(errno, "ioctl(TUNSETIFF)");
   // A macvtap node ignores the name it is given, so ask.
   if (ioctl(result->fd, TUNGETIFF, &request) != 0) return result->fail(errno, "ioctl(TUNGETIFF)");
   memcpy(result->name, request.ifr_name, IFNAMSIZ);
+  if (two) {
+    result->bulkFd = openQueue(spec, result->name, IFF_MULTI_QUEUE, &call);
+    // E2BIG, EBUSY: others have the rest of its queues.
+    if (result->bulkFd < 0 && errno != E2BIG && errno != EBUSY) return result->fail(errno, call);
+  }
 
   if (spec.vnetHdr) {
     int size = kVnetHdrSize;
@@ -70,6 +92,9 @@ bool configure(const OpenSpec& spec, int sock, OpenResult* result) {
     error = netlinkAddAddress(sock, ifindex, spec);
     if (error != 0) return result->fail(error, "rtnetlink(RTM_NEWADDR)");
   }
+  // A device of several queues has 256 of them, and so has its mq qdisc, with room for txqueuelen packets thrice in each: 61 MB. No
+  // queue of the device ever stops, so that there is nothing for a qdisc to hold; if it may not be changed, memory is all it costs.
+  if (result->bulkFd >= 0 && !(result->flags & IFF_UP)) netlinkNoQdisc(sock, ifindex);
   if (spec.up && !(result->flags & IFF_UP)) {
     error = netlinkSetLink(sock, ifindex, nullptr, nullptr, nullptr, true);
     if (error != 0) return result->fail(error, "rtnetlink(RTM_NEWLINK up)");
@@ -86,7 +111,7 @@ bool configure(const OpenSpec& spec, int sock, OpenResult* result) {
 }  // namespace
 
 void OpenResult::closeAll() {
-  for (int* one : {&fd, &netnsFd, &usernsFd, &monitorFd}) {
+  for (int* one : {&fd, &bulkFd, &netnsFd, &usernsFd, &monitorFd}) {
     if (*one >= 0) close(*one);
     *one = -1;
   }

@@ -74,6 +74,7 @@ function moveUna(c: Connections, tcb: Tcb, seg: Segment, d: Delivery): void {
   const acked = diff(seg.ack, tcb.sndUna);
   d.ackedOctets = acked;
   tcb.bytesAcked += acked;
+  c.arrived += acked;
   // RFC 4861 7.3.1: the way there works, its first station included.
   tcb.path.confirm(c.context.nowMs);
   tcb.sent.acknowledge(seg.ack, d);

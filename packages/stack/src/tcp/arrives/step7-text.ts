@@ -10,6 +10,7 @@ import { GSO_NONE, type Packet } from '../../contract/packet.ts';
 import { R } from '../../contract/reasons.ts';
 import { Reassembly } from '../buffers/reassembly.ts';
 import type { ReceiveBuffer } from '../buffers/receive-buffer.ts';
+import { bulkArrives } from '../bulk.ts';
 import type { Connections } from '../connections.ts';
 import { ecnArrives } from '../ecn.ts';
 import { CONTINUE, type Segment } from '../segment.ts';
@@ -31,6 +32,7 @@ export function textArrives(c: Connections, tcb: Tcb, seg: Segment): number {
   if (tcb.receiveClosed) return abortOnData(c, tcb, seg);
   tcb.textArrived = true;
   tcb.dataSegsIn += seg.wireSegments;
+  bulkArrives(tcb, seg.textLength, c.context.nowMs);
   tcb.lastTextMs = c.context.nowMs;
   ecnArrives(c, tcb, seg);
   if (c.receiveOctets + seg.textLength > c.context.options.tcpReceiveTotalBytes) return noMemory(c, tcb, seg);

@@ -3,7 +3,7 @@
 import { add, after, diff } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';
 import { FULL, TAKEN } from '../../contract/link.ts';
-import { CHECKSUM_PARTIAL, GSO_TCPV4, type Packet } from '../../contract/packet.ts';
+import { CHECKSUM_PARTIAL, GSO_TCPV4, type Packet, PRIORITY_BULK } from '../../contract/packet.ts';
 import type { DatagramOutput } from '../../ip/datagrams.ts';
 import { wr32 } from '../../wire/bytes.ts';
 import { fold } from '../../wire/checksum.ts';
@@ -15,6 +15,7 @@ import {
   writeSynOptions,
   writeTimestampsOption,
 } from '../../wire/tcp-options.ts';
+import { bulkLeaves } from '../bulk.ts';
 import type { Connections } from '../connections.ts';
 import { ecnFlags, ecnSynFlags, ecnTos } from '../ecn.ts';
 import { tsVal } from '../loss/timestamps.ts';
@@ -102,6 +103,7 @@ export class Emitter {
     if (length > tcb.mss) {
       packet.gsoType = GSO_TCPV4;
       packet.gsoSize = tcb.mss;
+      bulkLeaves(tcb, length);
     }
     this.carried = length;
     const end = add(seq, length);
@@ -245,6 +247,7 @@ export class Emitter {
     packet.checksum = CHECKSUM_PARTIAL;
     packet.checksumStart = o;
     packet.checksumAt = o + tcp.TCP_CHECKSUM_AT;
+    if (tcb.bulk) packet.priority = PRIORITY_BULK;
     const { gsoSize } = packet;
     if (this.ip.send(packet, path, PROTO_TCP, tcb.ttl, tos) === FULL) {
       packet.release();

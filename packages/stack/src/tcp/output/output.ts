@@ -1,6 +1,7 @@
 // The only sender. Each connection that was marked gets its turn: RST, ACKs owed, what was lost, what is new, a probe, an
 // ACK. What its link will not take waits there; the others go on.
 
+import type { Fifo } from '../../base/fifo.ts';
 import { add, after, diff } from '../../base/int.ts';
 import { C } from '../../contract/counters.ts';
 import { ECONNABORTED } from '../../contract/errno.ts';
@@ -43,17 +44,36 @@ export class TcpOutput {
     this.controllers = controllers;
   }
 
-  /** Empties the dirty list; what the links refuse waits there. */
+  /**
+   * Each connection that was marked has a quantum, bulk flows last: they wait while others have something to send, for a
+   * millisecond at most (turn.ts). What the links refuse waits there.
+   */
   drain(): void {
+    const { c, turn } = this;
+    const { bulkArrived } = c;
+    turn.beginDrain(c.arrived);
+    c.arrived = 0;
+    c.bulkArrived = false;
+    for (let left = c.dirty.size; left > 0; left--) this.serveNext(c.dirty);
+    if (c.dirtyBulk.size === 0 || turn.bulkWaits(c.context.nowUs, bulkArrived)) return;
+    do this.serveNext(c.dirtyBulk);
+    while (c.dirtyBulk.size > 0 && !turn.drained);
+  }
+
+  private serveNext(list: Fifo<Tcb>): void {
     const { c } = this;
-    for (let tcb = c.dirty.shift(); tcb !== undefined; tcb = c.dirty.shift()) {
-      tcb.dirty = false;
-      if (tcb.id < 0) continue;
-      this.turn.begin();
-      const outcome = this.serve(tcb);
-      if (outcome === BLOCKED) this.waitForRoom(tcb);
-      else if (outcome === MORE) c.markDirty(tcb);
-      else if (c.maySleep(tcb)) c.sleep(tcb);
+    const tcb = list.shift() as Tcb;
+    tcb.dirty = false;
+    if (tcb.id < 0) return;
+    this.turn.begin();
+    const outcome = this.serve(tcb);
+    if (outcome === BLOCKED) this.waitForRoom(tcb);
+    else if (outcome === MORE) {
+      tcb.bulk = true;
+      c.markDirty(tcb);
+    } else {
+      this.turn.end();
+      if (c.maySleep(tcb)) c.sleep(tcb);
     }
   }
 
@@ -154,7 +174,10 @@ export class TcpOutput {
     const largest = burstOctets(c, tcb, largestText(tcb));
     let length = this.nextLength(tcb, largest);
     while (length > 0) {
-      if (!this.turn.spend()) return MORE;
+      if (!this.turn.spend(length)) {
+        if (loss !== undefined && tcb.sndNxt !== from) tlpSchedule(c, tcb, loss);
+        return MORE;
+      }
       if (this.emitter.segment(tcb, tcb.sndNxt, length) === FULL) return blocked(this.c, tcb);
       if (tcb.sendBuffer?.broken === true) return MORE;
       this.advance(tcb, this.emitter.carried);
@@ -171,7 +194,7 @@ export class TcpOutput {
       }
     }
     if (length === SEND_NOTHING && tcb.finQueued && tcb.sndNxt === tcb.sndEnd) {
-      if (!this.turn.spend()) return MORE;
+      if (!this.turn.spend(0)) return MORE;
       if (tcb.outstanding < tcb.sndWnd) {
         if (this.emitter.segment(tcb, tcb.sndNxt, 0) === FULL) return blocked(this.c, tcb);
         this.advance(tcb, 0);

@@ -29,7 +29,7 @@ export class Resender {
     // What F-RTO sent decides first.
     if (loss?.frto === true && after(tcb.sndNxt, tcb.recover)) return DONE;
     for (let place = sent.firstLost(); place >= 0; place = sent.firstLost()) {
-      if (!this.turn.spend()) return MORE;
+      if (!this.turn.spend(tcb.mss)) return MORE;
       if (!this.mayResend(tcb, place)) return DONE;
       const outcome = this.sendAgain(tcb, place);
       if (outcome !== DONE) return outcome;

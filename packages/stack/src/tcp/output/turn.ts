@@ -1,6 +1,6 @@
 // The turn of one connection in the drain: how it ends, and what it may still send.
 
-import { add } from '../../base/int.ts';
+import { add, diff } from '../../base/int.ts';
 import { FEATURE_GSO, FEATURE_TSO4 } from '../../contract/link.ts';
 import type { Connections } from '../connections.ts';
 import { type Tcb, TIMER_DELAYED_ACK } from '../tcb.ts';
@@ -15,22 +15,73 @@ export const BLOCKED = 2;
 /** Somebody cuts: the device, or IP. */
 const SUPER: number = FEATURE_TSO4 | FEATURE_GSO;
 
-/** Packets of one turn; then the next connection has its own. */
-const QUOTA = 64;
+/** What one connection sends before the next: packets, and octets of text, of which the last packet may have more. */
+const QUANTUM_PACKETS = 64;
+const QUANTUM_OCTETS = 32_768;
+/**
+ * Octets of text of one drain, all connections together; then what has arrived meanwhile is read. A device takes some 8 GB/s: who
+ * waits behind a bulk flow waits for 16 us of it, and not for its whole window.
+ */
+const DRAIN_OCTETS = 98_304;
+/** Bulk flows wait for so long while others have something to send in each drain; and what they then may send in one. */
+const PATIENCE_US = 2000;
+const SLICE_OCTETS = 1 << 20;
 /** The largest IP datagram without its headers, options included: what a super-segment may have. */
 const SUPER_OCTETS = 65_535 - 20 - 60;
 
 /** One per sender, reused. */
 export class Turn {
-  private left = 0;
+  private packets = 0;
+  private octets = 0;
+  private drainOctets = 0;
+  private others = false;
+  /** Since when bulk flows wait, or undefined: they do not. */
+  private bulkSinceUs: number | undefined = undefined;
 
-  begin(): void {
-    this.left = QUOTA;
+  /** `arrived`: octets that came or were acknowledged since the last drain. Twice as much may leave: slow start doubles, and what only sends back must not pile up. */
+  beginDrain(arrived: number): void {
+    this.drainOctets = Math.max(DRAIN_OCTETS, 2 * arrived);
+    this.others = false;
   }
 
-  /** One packet more? False: the others wait. */
-  spend(): boolean {
-    return this.left-- > 0;
+  /**
+   * Others have sent in this drain, and bulk flows can wait for the next one: what those are answered is there at once. `arrived`: octets
+   * for bulk flows in this pump; a device that holds them back, too, has let them through now, and one pause serves both.
+   */
+  bulkWaits(nowUs: number, arrived: boolean): boolean {
+    if (!this.others) {
+      this.bulkSinceUs = undefined;
+      return false;
+    }
+    this.bulkSinceUs ??= nowUs;
+    if (!arrived && diff(nowUs, this.bulkSinceUs) < PATIENCE_US) return true;
+    this.bulkSinceUs = undefined;
+    this.drainOctets = Math.max(this.drainOctets, SLICE_OCTETS);
+    return false;
+  }
+
+  begin(): void {
+    this.packets = QUANTUM_PACKETS;
+    this.octets = QUANTUM_OCTETS;
+  }
+
+  /** Who has this turn has no more to send: it is not one of those that wait. */
+  end(): void {
+    if (this.packets < QUANTUM_PACKETS) this.others = true;
+  }
+
+  /** The drain has sent its share: the rest goes in the next, behind what arrives. */
+  get drained(): boolean {
+    return this.drainOctets <= 0;
+  }
+
+  /** One packet more, of so much text? False: the others wait. */
+  spend(octets: number): boolean {
+    if (this.packets <= 0 || this.octets <= 0) return false;
+    this.packets--;
+    this.octets -= octets;
+    this.drainOctets -= octets;
+    return true;
   }
 }
 

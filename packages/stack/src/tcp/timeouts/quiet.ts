@@ -2,6 +2,7 @@
 // same. RFC 5681 4.1 takes the window back to the initial one after an idle RTO; so an idle connection costs neither record.
 
 import { add, diff } from '../../base/int.ts';
+import { bulkEnds } from '../bulk.ts';
 import type { Connections } from '../connections.ts';
 import type { LossRecord } from '../loss/record.ts';
 import { RECOVERY_NONE, type Tcb, TIMER_LOSS } from '../tcb.ts';
@@ -18,6 +19,7 @@ export function quietBegins(c: Connections, tcb: Tcb): void {
 export function quietEnds(c: Connections, tcb: Tcb, loss: LossRecord): void {
   const { options, nowMs } = c.context;
   const { controller } = tcb;
+  bulkEnds(tcb, nowMs);
   const expired = diff(nowMs, tcb.lastSentMs) > tcb.rtoMs && options.tcpSlowStartAfterIdle;
   if (!expired || controller === undefined || tcb.recovery !== RECOVERY_NONE) return;
   if (!loss.calm || !controller.forgettable) return;
