@@ -141,6 +141,7 @@ export class Tcb extends Marks implements Sender {
   dsackSeq = 0;
   dsackEnd = 0;
   lastAckSent = 0;
+  lastAckMs = 0;
   /** Segments of the wire that arrived since the last ACK. */
   segmentsUnacked = 0;
   /** Segments to acknowledge at once while the peer is starting up. */

@@ -1,7 +1,7 @@
 // When an acknowledgment leaves: RFC 9293 3.8.6.3, 3.10.7.4; RFC 5681 4.2. The delayed one: timeouts/delayed-ack.test.ts.
 
 import { fc, test as property } from '@fast-check/vitest';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type TcpBench, type TcpBenchOptions, tcpIn } from '../../testing/tcp-bench.ts';
 
 const MSS = 1460;
@@ -65,6 +65,48 @@ test('RFC 5681 4.2, MUST-58: what fills a gap, or part of it, is acknowledged at
   expect([4, 3, 2].map(at)).toEqual([[0], [0], [0]]);
   expect([at(0), at(1)]).toEqual([[1], [5]]);
   expect(bench.peer.edge).toBe(1 + 5 * MSS + 65_535);
+});
+
+describe('while more waits in the device', () => {
+  /** Batches of two segments, and a stream that was acknowledged just now. */
+  function streaming(options: TcpBenchOptions['options'] = {}): TcpBench {
+    const bench = tcpIn('ESTABLISHED', { options: { tcpQuickAcks: 0, batchPackets: 2, ...options } });
+    expect(acks(bench, [MSS, MSS])).toEqual([[1 + 2 * MSS]]);
+    return bench;
+  }
+  /** So many full segments: after how many of them an ACK came. */
+  const answered = (bench: TcpBench, count: number): number[] => {
+    const first = bench.peer.sndNxt;
+    const [sent] = acks(bench, Array<number>(count).fill(MSS));
+    return sent.map((ack) => (ack - first) / MSS);
+  };
+
+  test('MUST-59: what waits there is of the series: one ACK behind the last batch', () => {
+    expect(answered(streaming(), 9)).toEqual([9]);
+  });
+
+  test('an ACK covers a quarter of the window that was offered, and the rest of its batch', () => {
+    expect(65_535 / 4 / MSS).toBeCloseTo(11.2, 1);
+    expect(answered(streaming(), 40)).toEqual([12, 24, 36, 40]);
+  });
+
+  test('SHLD-19: what begins after a pause is acknowledged at once', () => {
+    const bench = streaming();
+    bench.run(2);
+    expect(answered(bench, 9)).toEqual([2, 9]);
+  });
+
+  test('a peer that starts up gets all its ACKs', () => {
+    const bench = tcpIn('ESTABLISHED', { options: { batchPackets: 2 } });
+    expect(answered(bench, 9)).toEqual([2, 4, 6, 8, 9]);
+  });
+
+  test('RFC 5681 4.2: a gap is told with its batch', () => {
+    const bench = streaming();
+    const [lost, ...rest] = stream(bench, [MSS, MSS, MSS, MSS, MSS]);
+    expect(bench.batch(...rest).map(({ ack }) => ack)).toEqual(Array(4).fill(1 + 2 * MSS));
+    expect(bench.batch(lost).map(({ ack }) => ack)).toEqual([1 + 7 * MSS]);
+  });
 });
 
 property.prop([

@@ -19,12 +19,12 @@ import { PROBE_NONE, RECOVERY_NONE, type Tcb, TIMER_PERSIST } from '../tcb.ts';
 import { startPersist } from '../timeouts/persist.ts';
 import { isRunning } from '../timers.ts';
 import { noteSent } from './account.ts';
-import { ackIsDue, ackSent, ackStride } from './ack.ts';
+import { ACK_DUE, ACK_WAITS, ackIsDue, ackSent, ackStride } from './ack.ts';
 import { Emitter } from './emit.ts';
 import { HELD_BY_CWND, HELD_BY_PACING, HELD_BY_WINDOW, nextTextLength, SEND_NOTHING } from './nagle.ts';
 import { burstOctets, mustWait } from './pacing.ts';
 import { Resender } from './resend.ts';
-import { BLOCKED, blocked, DONE, largestText, MORE, Turn } from './turn.ts';
+import { BLOCKED, blocked, DONE, LATER, largestText, MORE, Turn } from './turn.ts';
 
 /** Longer pauses are told as this one: milliseconds. */
 const IDLE_MAX_MS = 1_000_000;
@@ -45,8 +45,8 @@ export class TcpOutput {
   }
 
   /**
-   * Each connection that was marked has a quantum, bulk flows last: they wait while others have something to send, for a
-   * millisecond at most (turn.ts). What the links refuse waits there.
+   * Each connection that was marked has a quantum, bulk flows last: they wait while others have something to send, for two
+   * milliseconds at most (turn.ts). What the links refuse waits there.
    */
   drain(): void {
     const { c, turn } = this;
@@ -56,25 +56,29 @@ export class TcpOutput {
     c.bulkArrived = false;
     for (let left = c.dirty.size; left > 0; left--) this.serveNext(c.dirty);
     if (c.dirtyBulk.size === 0 || turn.bulkWaits(c.context.nowUs, bulkArrived)) return;
-    do this.serveNext(c.dirtyBulk);
-    while (c.dirtyBulk.size > 0 && !turn.drained);
+    // When all that are left said "later", one after the other, it is done.
+    let later = 0;
+    do later = this.serveNext(c.dirtyBulk) === LATER ? later + 1 : 0;
+    while (c.dirtyBulk.size > later && !turn.drained);
   }
 
-  private serveNext(list: Fifo<Tcb>): void {
+  private serveNext(list: Fifo<Tcb>): number {
     const { c } = this;
     const tcb = list.shift() as Tcb;
     tcb.dirty = false;
-    if (tcb.id < 0) return;
+    if (tcb.id < 0) return DONE;
     this.turn.begin();
     const outcome = this.serve(tcb);
     if (outcome === BLOCKED) this.waitForRoom(tcb);
     else if (outcome === MORE) {
       tcb.bulk = true;
       c.markDirty(tcb);
-    } else {
+    } else if (outcome === LATER) c.markDirty(tcb);
+    else {
       this.turn.end();
       if (c.maySleep(tcb)) c.sleep(tcb);
     }
+    return outcome;
   }
 
   private waitForRoom(tcb: Tcb): void {
@@ -302,7 +306,8 @@ export class TcpOutput {
 
   private sendAck(tcb: Tcb): number {
     const { c } = this;
-    if (!ackIsDue(c, tcb)) return DONE;
+    const due = ackIsDue(c, tcb);
+    if (due !== ACK_DUE) return due === ACK_WAITS ? LATER : DONE;
     const stride = ackStride(c, tcb);
     while (stride > 0 && diff(tcb.rcvNxt, tcb.lastAckSent) >= 2 * stride) {
       const place = add(tcb.lastAckSent, stride);

@@ -11,6 +11,8 @@ export const DONE = 0;
 export const MORE = 1;
 /** The link is full. */
 export const BLOCKED = 2;
+/** What is left to say waits for what is still to be read: until the next drain. */
+export const LATER = 3;
 
 /** Somebody cuts: the device, or IP. */
 const SUPER: number = FEATURE_TSO4 | FEATURE_GSO;
