@@ -14,8 +14,11 @@ import { RangePool, type SentRange } from './sent-range.ts';
 /** Ranges of one connection. Beyond it nothing is cut any more and what is sent joins the last (CVE-2019-11478). */
 const RANGES_MAX = 16_384;
 const PLACES_FIRST = 16;
-/** Places that a list without ranges keeps, and lists kept for who sends next: they cost 0.3 KB each. */
-const PLACES_KEPT = 64;
+/**
+ * Places that a list without ranges keeps: those of a bulk flow in super-segments, which has nothing outstanding now and then and
+ * would need a new table each time. And lists kept for who sends next: they cost 1 KB each at most.
+ */
+const PLACES_KEPT = 256;
 const SPARE_LISTS = 256;
 const NO_PLACES = new Int32Array(0);
 
