@@ -31,9 +31,15 @@ export interface Blocked {
   readonly resets: number;
 }
 
+/**
+ * What node is told where no pause may be long (packages/node/README.md): a scavenge does not wait for helpers that have no CPU, and V8
+ * does not collect all, three times, to give memory back as soon as a program makes little garbage.
+ */
+const SHORT_PAUSES = ['--no-parallel-scavenge', '--no-memory-reducer'] as const;
+
 /** With so many idle connections beside what is measured. */
 export function watched(crowd: number): Contestant {
-  const words = [process.execPath, built('resources/watched-server.js'), `${crowd}`];
+  const words = [process.execPath, ...SHORT_PAUSES, built('resources/watched-server.js'), `${crowd}`];
   const name = crowd === 0 ? 'alone' : `among ${crowd}`;
   return onTun({ name, offload: true, bulkQueue: true, build: () => Promise.resolve(words) });
 }
