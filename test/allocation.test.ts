@@ -41,6 +41,7 @@ describe('a packet allocates next to nothing, alone and in a batch', () => {
     'tcp in plain',
     'tcp out plain',
     'tcp echo plain',
+    'tcp talk plain',
     'tcp in offload',
     'tcp out offload',
     'tcp echo offload',

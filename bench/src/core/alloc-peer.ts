@@ -18,8 +18,8 @@ import {
 } from '@tunstack/stack/contract';
 import * as wire from '@tunstack/stack/wire';
 
-/** What the peer does: sends, receives, or sends and has it all sent back. */
-export type TcpLoad = 'in' | 'out' | 'echo';
+/** What the peer does: sends, receives, sends and has it all sent back, or the same one octet at a time. */
+export type TcpLoad = 'in' | 'out' | 'echo' | 'talk';
 
 export interface AllocPeerOptions {
   readonly load: TcpLoad;
@@ -93,7 +93,7 @@ export class AllocPeer implements Link {
     this.pool = pool;
     this.options = options;
     this.features = offload ? FEATURE_CHECKSUM | FEATURE_TSO4 : 0;
-    this.text = load === 'out' ? 0 : offload ? SUPER * MSS : MSS;
+    this.text = load === 'out' ? 0 : load === 'talk' ? 1 : offload ? SUPER * MSS : MSS;
     this.stride = (HEADROOM + TEXT + SYN_OPTIONS + this.text + 3) & ~3;
     // As TunLink: slab and what is sent in one arena.
     const { arena, offset: at } = pool.arenas.allocate(this.stride * batch, ARENA_BYTES);

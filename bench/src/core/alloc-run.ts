@@ -1,6 +1,6 @@
 // The process that alloc.ts measures: one load through the whole stack on a link in memory, with a young generation so large that
 // nothing is collected meanwhile. Prints octets allocated per packet as JSON.
-//   argv: PACKETS BATCH icmp|udp PAYLOAD | PACKETS BATCH tcp in|out|echo plain|offload
+//   argv: PACKETS BATCH icmp|udp PAYLOAD | PACKETS BATCH tcp in|out|echo|talk plain|offload
 
 import { PerformanceObserver } from 'node:perf_hooks';
 import { Stack, type TcpHandler, type TcpSocket } from '@tunstack/stack';
@@ -89,6 +89,7 @@ const HANDLERS: Readonly<Record<TcpLoad, TcpHandler>> = {
   in: sink,
   out: { writable: pour },
   echo: { readable: echoMore, writable: echoMore },
+  talk: { readable: echoMore, writable: echoMore },
 };
 
 function serveTcp(load: TcpLoad): void {

@@ -21,6 +21,7 @@ const LOADS: readonly string[] = [
   'tcp in plain',
   'tcp out plain',
   'tcp echo plain',
+  'tcp talk plain',
   'tcp in offload',
   'tcp out offload',
   'tcp echo offload',
