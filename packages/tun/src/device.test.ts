@@ -454,14 +454,14 @@ describe.skipIf(process.platform !== 'linux')('life cycle', () => {
   test('a call that is kept keeps its device', async () => {
     const worker = await startWorker(`
       require('node:v8').setFlagsFromString('--expose-gc');
-      const gc = require('node:vm').runInNewContext('gc');
+      const collect = require('node:vm').runInNewContext('gc');
       const [a] = addon.socketPair(true);
       let device = open(a);
       const { write } = device;
       device.close();
       device = undefined;
       setImmediate(() => {
-        gc();
+        collect();
         try { write(); } catch (error) { parentPort.postMessage(error.message); }
       });`);
     expect(await said(worker)).toEqual(['write: the device is closed']);
