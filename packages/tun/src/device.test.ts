@@ -502,7 +502,7 @@ describe.skipIf(process.platform !== 'linux')('a queue for bulk', () => {
     wakeBulk(reader);
     for (let i = 0; i < 3; i++) writeSync(bulk, Uint8Array.of(0xb0 + i));
     const seen: number[][] = [];
-    // Two milliseconds, in reads of a microsecond and more.
+    // Four milliseconds, in reads of a microsecond and more.
     for (let i = 0; i < 1_000_000 && seen.length < 2; i++) {
       writeSync(far, Uint8Array.of(1));
       const batch = batchOf(reader);

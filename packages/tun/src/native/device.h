@@ -32,7 +32,7 @@ enum ControlSlot {
 constexpr uint32_t kMaxPieces = 4;
 constexpr uint32_t kWriteStride = 1 + 3 * kMaxPieces;
 constexpr int32_t kBulk = 256;
-constexpr int64_t kPatienceNs = 2000000;  // bulk waits for so long while each read of the first queue brings something
+constexpr int64_t kPatienceNs = 4000000;  // bulk waits for so long while each read of the first queue brings something
 constexpr uint32_t kMaxBatch = 256;
 constexpr size_t kReadRoom = 65600;
 constexpr uint32_t kMaxArenas = 65536;

@@ -45,7 +45,7 @@ export class TcpOutput {
   }
 
   /**
-   * Each connection that was marked has a quantum, bulk flows last: they wait while others have something to send, for two
+   * Each connection that was marked has a quantum, bulk flows last: they wait while others have something to send, for four
    * milliseconds at most (turn.ts). What the links refuse waits there.
    */
   drain(): void {

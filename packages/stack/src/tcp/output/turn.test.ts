@@ -9,7 +9,7 @@ import { Turn } from './turn.ts';
 
 const SHARE = 96 << 10;
 const WINDOW = 3000 * MSS;
-const PATIENCE_US = 2000;
+const PATIENCE_US = 4000;
 const FIRST_US = 0x7fff_fff0;
 
 test('one drain sends a share, and what arrives meanwhile is acknowledged by the next', () => {
@@ -67,7 +67,7 @@ function drains(turn: Turn, atUs: readonly number[], arrived = false): boolean[]
   });
 }
 
-test('bulk flows wait while others send, for two milliseconds at most, and then have more than a share', () => {
+test('bulk flows wait while others send, for four milliseconds at most, and then have more than a share', () => {
   const turn = new Turn();
   expect(drains(turn, [0, 1000, PATIENCE_US - 1, PATIENCE_US])).toEqual([true, true, true, false]);
   let octets = 0;

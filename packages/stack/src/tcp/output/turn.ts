@@ -26,7 +26,7 @@ const QUANTUM_OCTETS = 32_768;
  */
 const DRAIN_OCTETS = 98_304;
 /** Bulk flows wait for so long while others have something to send in each drain; and what they then may send in one. */
-const PATIENCE_US = 2000;
+const PATIENCE_US = 4000;
 const SLICE_OCTETS = 1 << 20;
 /** The largest IP datagram without its headers, options included: what a super-segment may have. */
 const SUPER_OCTETS = 65_535 - 20 - 60;
