@@ -242,7 +242,8 @@ int Device::fill(napi_env env, uint32_t limit) {
   if (batch.error == 0) {
     bool shared = bulk_.waiting && limit > 1 && slabLength_ >= 4 * kReadRoom;
     fillFrom(&first_, shared ? limit / 2 : limit, shared ? slabLength_ / 2 : slabLength_, SIZE_MAX, &batch);
-    if (bulk_.waiting && batch.error == 0 && batch.count < limit) fillFrom(&bulk_, limit, slabLength_, bulkShare(batch.count > 0), &batch);
+    if (bulk_.waiting && batch.error == 0 && batch.count < limit)
+      fillFrom(&bulk_, limit, slabLength_, bulkShare(batch.count > 0), &batch);
   }
   if (batch.count > 0 && batch.error != 0) {
     pendingError_ = batch.error;  // the packets first

@@ -92,7 +92,7 @@ bool configure(const OpenSpec& spec, int sock, OpenResult* result) {
     error = netlinkAddAddress(sock, ifindex, spec);
     if (error != 0) return result->fail(error, "rtnetlink(RTM_NEWADDR)");
   }
-  // A device of several queues has 256 of them, and so has its mq qdisc, with room for txqueuelen packets thrice in each: 61 MB. No
+  // A device of several queues has 256 of them, and so has its mq qdisc, with room for txqueuelen packets thrice in each: 96 MB for 10,000. No
   // queue of the device ever stops, so that there is nothing for a qdisc to hold; if it may not be changed, memory is all it costs.
   if (result->bulkFd >= 0 && !(result->flags & IFF_UP)) netlinkNoQdisc(sock, ifindex);
   if (spec.up && !(result->flags & IFF_UP)) {

@@ -40,15 +40,18 @@ export class Turn {
   /** Since when bulk flows wait, or undefined: they do not. */
   private bulkSinceUs: number | undefined = undefined;
 
-  /** `arrived`: octets that came or were acknowledged since the last drain. Twice as much may leave: slow start doubles, and what only sends back must not pile up. */
+  /**
+   * `arrived`: octets that came or were acknowledged since the last drain. Twice as much may leave: slow start doubles, and what only
+   * sends back must not pile up.
+   */
   beginDrain(arrived: number): void {
     this.drainOctets = Math.max(DRAIN_OCTETS, 2 * arrived);
     this.others = false;
   }
 
   /**
-   * Others have sent in this drain, and bulk flows can wait for the next one: what those are answered is there at once. `arrived`: octets
-   * for bulk flows in this pump; a device that holds them back, too, has let them through now, and one pause serves both.
+   * Others have sent in this drain, and bulk flows can wait for the next one: what those are answered is there at once. `arrived`: bulk flows
+   * heard something in this pump; a device that holds them back, too, has let that through now, and one pause serves both.
    */
   bulkWaits(nowUs: number, arrived: boolean): boolean {
     if (!this.others) {
