@@ -102,7 +102,7 @@ describe.skipIf(skipWithout('nft', 'ethtool', 'tcpdump', 'tshark'))('ECN with of
       const reduced = ours.filter(({ cwr }) => cwr);
       const seen = await sniffer.tshark(`ip.src == ${STACK} && tcp.flags.cwr == 1`, 'tcp.seq_raw');
       expect(seen.trim().split('\n').map(Number)).toEqual(reduced.map(({ seq }) => seq));
-      expect([reduced.length > 0, tap.supersOut > 0]).toEqual([true, vnetHdr]);
+      expect([reduced.length > 0, tap.supersOut > 0]).toEqual([true, true]);
       // Once in a window: no more often than the kernel began to echo.
       const { fromStack } = await lane.hits();
       expect(reduced.length).toBeLessThanOrEqual(fromStack);

@@ -13,6 +13,7 @@ import {
   READ_ROOM,
   SLAB_SIZE,
   WRITE_BULK,
+  WRITE_MARKS,
   WRITE_STRIDE,
 } from './device.ts';
 import { native } from './native.ts';
@@ -286,6 +287,35 @@ describe.skipIf(process.platform !== 'linux')('writing', () => {
     expect([reader.records[1], reader.records[3]]).toEqual([10, 20]);
   });
 
+  test('marks that point outside of the first piece, or at no segment, get the packet refused', () => {
+    const [near, far] = socketPair();
+    const writer = device({ fd: near });
+    const reader = device({ fd: far });
+    const bytes = new Uint8Array(64);
+    writer.bindArena(0, bytes);
+    const place = fc.oneof(fc.integer(), fc.integer({ min: -2, max: 66 }));
+    fc.assert(
+      fc.property(
+        place,
+        fc.oneof(fc.constant(20), place),
+        place,
+        fc.oneof(fc.constant(0), place),
+        (...marks) => {
+          bytes.fill(0x45);
+          const records = batch([0, 40]);
+          records.set(marks, WRITE_MARKS);
+          const [, start, at, gsoSize] = marks;
+          const good = start === 0 || (gsoSize === 0 && start > 0 && start <= at && at <= 38);
+          expect(writer.write(records, 0, 1)).toBe(1);
+          expect(records[0]).toBe(good ? 1 : -22);
+          expect(reader.read()).toBe(good ? 1 : 0);
+          if (!good) expect(bytes.every((octet) => octet === 0x45)).toBe(true);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
   test('a record outside its arena is a RangeError, whatever the integers are', () => {
     const [near, far] = socketPair();
     const writer = device({ fd: near });
@@ -484,7 +514,9 @@ describe.skipIf(process.platform !== 'linux')('a queue for bulk', () => {
   /** As the event loop does: a queue is looked at when something was written to it, or when it is readable. */
   const wakeBulk = (reader: Device): void => {
     reader.bindArena(0, new Uint8Array(4));
-    reader.write(Int32Array.of(1 + WRITE_BULK, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 1);
+    const records = batch([0, 4]);
+    records[0] += WRITE_BULK;
+    reader.write(records, 0, 1);
   };
 
   test('a batch has a share of bulk, and the rest comes by the next read', () => {
@@ -540,10 +572,8 @@ describe.skipIf(process.platform !== 'linux')('a queue for bulk', () => {
   test('a packet marked as bulk leaves by it, others by the first, and both where there is one queue', () => {
     const { reader, far, bulk } = twoQueues();
     const bytes = Uint8Array.of(1, 2);
-    const records = Int32Array.of(
-      ...[1 + WRITE_BULK, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-      ...[1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-    );
+    const records = batch([0, 1], [1, 1]);
+    records[0] += WRITE_BULK;
     const got = (fd: number): number[] => {
       const into = new Uint8Array(8);
       return [...into.subarray(0, readSync(fd, into))];
@@ -575,7 +605,7 @@ async function startWorker(code: string, data: object = {}): Promise<Worker> {
     };
     const writer = (device) => {
       device.bindArena(0, new Uint8Array(4));
-      device.bindRecords(Int32Array.of(1, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+      device.bindRecords(Int32Array.of(1, 0, 0, 4, ...new Array(${WRITE_STRIDE - 4}).fill(0)));
       device.control[WRITE_COUNT] = 1;
       return () => device.write();
     };`;

@@ -18,9 +18,15 @@ export const SLAB_SIZE: number = 1 << 20;
 /** Octets kept free in front of each packet, for headers that are pushed. */
 export const SLAB_HEADROOM = 64;
 
-/** Int32s per packet in a write batch: n, or n + WRITE_BULK, then four times (arena, offset, length). */
-export const WRITE_STRIDE = 13;
+/** Int32s per packet in a write batch: n, or n + WRITE_BULK, then four times (arena, offset, length), then four marks. */
+export const WRITE_STRIDE = 17;
 export const WRITE_PIECES = 4;
+/**
+ * Where the marks begin, for a device that takes no vnet header: [network, start, at, gsoSize], octets from the packet's
+ * beginning. The checksum of all from `start` on goes to `at`, where the pseudo-header's sum stands, and a super-segment
+ * leaves in segments of `gsoSize` octets of text. `start` 0: the packet leaves as it is; `gsoSize` 0: as one.
+ */
+export const WRITE_MARKS: number = 1 + 3 * WRITE_PIECES;
 /** The packet goes by the second queue, and with it what its flow is sent from now on. */
 export const WRITE_BULK = 256;
 
@@ -50,6 +56,7 @@ const WRITTEN = 8;
 const WRITE_ERRNO = 9;
 const REJECTED = 10;
 const BULK_LIMIT = 11;
+const WRITE_BEGUN = 12;
 const RECORDS = 16;
 const CONTROL_LENGTH: number = RECORDS + 2 * BATCH_MAX;
 
@@ -146,6 +153,11 @@ export class Device {
     return this.control[WRITE_ERRNO];
   }
 
+  /** How many segments of the packet that stopped the last `write()` are gone. */
+  get writeBegun(): number {
+    return this.control[WRITE_BEGUN];
+  }
+
   /** How many packets of the last `write()` the kernel refused for what is in them. */
   get rejected(): number {
     return this.control[REJECTED];
@@ -174,15 +186,18 @@ export class Device {
    * Writes packets, one system call each, from arenas bound before.
    *
    * @param records WRITE_STRIDE integers a packet, from packet `from` on: n (1 to 4; + WRITE_BULK: by the second queue, if
-   *   there is one), then n times arena, offset, length
+   *   there is one), then n times arena, offset, length, and at WRITE_MARKS what is left to do to it
+   * @param begun segments of the first packet that an earlier write sent, as `writeBegun` said
    * @returns packets dealt with. Fewer than `count`: see `writeErrno`; the rest is still the caller's. A packet that the
    *   kernel refused for its content (EINVAL, EMSGSIZE) counts as dealt with: its n becomes -errno, `rejected` says how many.
    * @throws RangeError when a record points outside the bound arenas: a bug. The packets before it were written.
    * @example
    * device.bindArena(0, bytes);
-   * device.write(Int32Array.of(1, 0, 128, 84, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 1);  // 84 octets at 128 of arena 0
+   * const records = new Int32Array(WRITE_STRIDE);
+   * records.set([1, 0, 128, 84]);
+   * device.write(records, 0, 1);  // 84 octets at 128 of arena 0
    */
-  write(records: Int32Array, from: number, count: number): number {
+  write(records: Int32Array, from: number, count: number, begun = 0): number {
     if (records !== this.bound) {
       this.native.bindRecords(records);
       this.bound = records;
@@ -190,6 +205,7 @@ export class Device {
     const { control } = this;
     control[WRITE_FROM] = from;
     control[WRITE_COUNT] = count;
+    control[WRITE_BEGUN] = begun;
     this.native.write();
     return control[WRITTEN];
   }

@@ -7,6 +7,7 @@ export {
   READ_ROOM,
   SLAB_HEADROOM,
   SLAB_SIZE,
+  WRITE_MARKS,
   WRITE_PIECES,
   WRITE_STRIDE,
 } from './device.ts';

@@ -8,9 +8,9 @@
 import { CHECKS, POISON } from '@tunstack/stack/base';
 import {
   type Arena,
+  CHECKSUM_PARTIAL,
   dropOnLink,
   FEATURE_CHECKSUM,
-  FEATURE_GSO,
   FEATURE_TSO_ECN,
   FEATURE_TSO4,
   FEATURE_USO,
@@ -47,7 +47,10 @@ import { pushMarks, readMarks } from './vnet.ts';
 /** Packets that wait for the device. */
 export const TX_QUEUE = 1024;
 
-/** With a vnet header the kernel takes all of these from us, whatever TUNSETOFFLOAD said: that is about what it hands up. */
+/**
+ * With a vnet header the kernel takes all of these from us, whatever TUNSETOFFLOAD said: that is about what it hands up. Without
+ * one the addon does the same (native/segments.cc).
+ */
 const OFFLOADS: number = FEATURE_CHECKSUM | FEATURE_TSO4 | FEATURE_TSO_ECN | FEATURE_USO;
 
 const ETHERNET_HEADER = 14;
@@ -74,7 +77,7 @@ export interface TunLinkOptions {
   queue?: number;
   /** Octets of the receive slab. Default 192 KiB, or 1 MiB with a vnet header or an MTU over 1600. */
   slabSize?: number;
-  /** Without a vnet header: TCP sends super-segments, and IP cuts them for the device. Default true. Linux `ethtool -K gso`. */
+  /** Takes super-segments, which the kernel or else the addon cuts. Default true. Linux `ethtool -K tso gso`. */
   gso?: boolean;
   /** Called once per change. */
   onEvent?: (event: TunLinkEvent) => void;
@@ -134,8 +137,7 @@ export class TunLink implements Link {
     this.name = opened.name;
     this.medium = tap ? MEDIUM_ETHERNET : MEDIUM_IP;
     this.headroom = opened.vnetHdrSize;
-    const software = options.gso === false ? 0 : FEATURE_GSO;
-    this.features = opened.vnetHdrSize > 0 ? OFFLOADS : software;
+    this.features = options.gso === false ? FEATURE_CHECKSUM : OFFLOADS;
     this.mtu = opened.mtu;
     this.up = opened.up && opened.running;
     this.onEvent = options.onEvent ?? (() => {});
@@ -300,9 +302,7 @@ export class TunLink implements Link {
   /** Makes the packet what the device takes. False: it cannot be. */
   private prepare(packet: Packet): boolean {
     if (this.headroom > 0) return pushMarks(packet);
-    if (packet.gsoType !== GSO_NONE) return false;
-    packet.completeChecksum();
-    return true;
+    return packet.gsoType === GSO_NONE || packet.checksum === CHECKSUM_PARTIAL;
   }
 
   private send(): void {

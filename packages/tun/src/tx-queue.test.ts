@@ -2,7 +2,7 @@
 
 import { newLinkCounters, PacketPool } from '@tunstack/stack/contract';
 import { beforeEach, expect, test } from 'vitest';
-import type { Device } from './device.ts';
+import { type Device, WRITE_STRIDE } from './device.ts';
 import { TxQueue } from './tx-queue.ts';
 
 /** A device that knows arenas by number, as the addon does, and takes everything. */
@@ -10,6 +10,7 @@ class FakeDevice {
   readonly arenas: Map<number, Uint8Array> = new Map();
   readonly sent: number[][] = [];
   readonly writeErrno = 0;
+  readonly writeBegun = 0;
   binds = 0;
 
   bindArena(id: number, bytes: Uint8Array): void {
@@ -23,7 +24,7 @@ class FakeDevice {
 
   write(records: Int32Array, from: number, count: number): number {
     for (let i = from; i < from + count; i++) {
-      const record = records.subarray(i * 13);
+      const record = records.subarray(i * WRITE_STRIDE);
       const octets: number[] = [];
       for (let piece = 0; piece < record[0]; piece++) {
         const [id, offset, length] = record.subarray(1 + 3 * piece);

@@ -1,7 +1,15 @@
 // Packets on their way to a device: queued by transmit, written by one native call, kept when the device is full.
 import { Fifo } from '@tunstack/stack/base';
-import { type LinkCounters, type Packet, type PacketPool, PRIORITY_BULK, R } from '@tunstack/stack/contract';
-import { type Device, WRITE_BULK, WRITE_STRIDE } from './device.ts';
+import {
+  CHECKSUM_PARTIAL,
+  GSO_NONE,
+  type LinkCounters,
+  type Packet,
+  type PacketPool,
+  PRIORITY_BULK,
+  R,
+} from '@tunstack/stack/contract';
+import { type Device, WRITE_BULK, WRITE_MARKS, WRITE_STRIDE } from './device.ts';
 
 /** Owns what it was given: each packet is written and released, or dropped, counted and released. */
 export class TxQueue {
@@ -15,6 +23,8 @@ export class TxQueue {
   private readonly dropped: (packet: Packet, reason: number) => void;
   private readonly packets: Fifo<Packet>;
   private readonly writes: Int32Array;
+  /** Segments of the first packet that the device has taken. */
+  private begun = 0;
   /** By arena id: the version that the device knows, 0 for none. */
   private bound: Int32Array = new Int32Array(64);
   /** How far the arenas that were disowned have been looked at. */
@@ -57,8 +67,9 @@ export class TxQueue {
     const { packets, writes, device } = this;
     const count = packets.size;
     for (let i = 0; i < count; i++) this.describe(packets.at(i), i * WRITE_STRIDE);
-    const done = device.write(writes, 0, count);
+    const done = device.write(writes, 0, count, this.begun);
     const errno = device.writeErrno;
+    this.begun = device.writeBegun;
     for (let i = 0; i < done; i++) this.written(packets.shift() as Packet, writes[i * WRITE_STRIDE]);
     return done < count ? errno : 0;
   }
@@ -66,11 +77,13 @@ export class TxQueue {
   /** Makes what is left independent of the slab and of send buffers, before those are reused. */
   keep(): void {
     const { packets } = this;
+    const first = packets.at(0);
     for (let left = packets.size; left > 0; left--) {
       const packet = packets.shift() as Packet;
       if (packet.own()) packets.push(packet);
       else this.drop(packet, R.LINK_NO_BUFFER);
     }
+    if (packets.size === 0 || packets.at(0) !== first) this.begun = 0;
   }
 
   drop(packet: Packet, reason: number): void {
@@ -82,6 +95,7 @@ export class TxQueue {
     for (let packet = this.packets.shift(); packet !== undefined; packet = this.packets.shift()) {
       this.drop(packet, reason);
     }
+    this.begun = 0;
   }
 
   /** Lets go of memory that was disowned since: else the device would keep it alive, and another's under its number. */
@@ -124,11 +138,25 @@ export class TxQueue {
     writes[at + 1] = this.known(packet.arena);
     writes[at + 2] = packet.head;
     writes[at + 3] = packet.linear;
+    if (this.header === 0) this.mark(packet, at + WRITE_MARKS);
     for (let i = 0, o = at + 4; i < packet.pieces; i++, o += 3) {
       writes[o] = this.known(packet.pieceArena(i));
       writes[o + 1] = packet.pieceOffset(i);
       writes[o + 2] = packet.pieceLength(i);
     }
+  }
+
+  /** Without a vnet header nobody behind the descriptor would complete a checksum, or cut a super-segment: the addon does. */
+  private mark(packet: Packet, at: number): void {
+    const { writes } = this;
+    if (packet.checksum !== CHECKSUM_PARTIAL) {
+      writes[at + 1] = 0;
+      return;
+    }
+    writes[at] = packet.network - packet.head;
+    writes[at + 1] = packet.checksumStart - packet.head;
+    writes[at + 2] = packet.checksumAt - packet.head;
+    writes[at + 3] = packet.gsoType === GSO_NONE ? 0 : packet.gsoSize;
   }
 
   /** Makes an arena known to the device the first time that something in it is sent, and again when its id was reused. */

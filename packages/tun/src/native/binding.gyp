@@ -6,7 +6,7 @@
     'conditions': [['OS=="linux"', {
       'sources': [
         'src/native/addon.cc', 'src/native/device.cc', 'src/native/device_write.cc', 'src/native/netlink.cc',
-        'src/native/netns.cc', 'src/native/poller.cc', 'src/native/tun_open.cc',
+        'src/native/netns.cc', 'src/native/poller.cc', 'src/native/segments.cc', 'src/native/tun_open.cc',
       ],
     }]],
     'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],

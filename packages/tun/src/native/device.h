@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "poller.h"
+#include "segments.h"
 
 // Slots of the `control` Int32Array, by which one wake-up costs one call each way, without arguments; from kRecords on it
 // holds [offset, length] of each packet of the batch.
@@ -25,12 +26,15 @@ enum ControlSlot {
   kWriteErrno,  // what stopped write(), or 0
   kRejected,    // packets refused for what is in them
   kBulkOctets,  // from JS: a read takes no further packet of the second queue after so many octets of it
+  kWriteBegun,  // segments of the first record that are gone: from JS, and what write() left
   kRecords = 16
 };
 
-// One packet in a write batch: n + kBulk if it goes by the second queue, then n x (arena, offset, length).
+// One packet in a write batch: n + kBulk if it goes by the second queue, then n x (arena, offset, length), and from kMarks on
+// what segments.h calls its marks.
 constexpr uint32_t kMaxPieces = 4;
-constexpr uint32_t kWriteStride = 1 + 3 * kMaxPieces;
+constexpr uint32_t kMarks = 1 + 3 * kMaxPieces;
+constexpr uint32_t kWriteStride = kMarks + 4;
 constexpr int32_t kBulk = 256;
 constexpr int64_t kPatienceNs = 4000000;  // bulk waits for so long while each read of the first queue brings something
 constexpr uint32_t kMaxBatch = 256;
@@ -91,6 +95,8 @@ class Device : public Napi::ObjectWrap<Device> {
   bool watch(Napi::Env env, Queue* queue, int fd);
   Queue* queueOf(const int32_t* record);
   void send(napi_env env);
+  int sendPacket(Queue* queue, Gathered packet, const Marks& marks, uint32_t* begun);
+  int sendSegments(Queue* queue, Gathered packet, const Marks& marks, uint32_t* begun);
   void onReadable(napi_env env, napi_value self, bool broken);
   bool gather(napi_env env, const int32_t* record, struct iovec* pieces, uint32_t* count);
   static bool isDetached(napi_env env, const Napi::ObjectReference& buffer);
@@ -117,6 +123,7 @@ class Device : public Napi::ObjectWrap<Device> {
   uint32_t headroom_ = 0;
   uint32_t align_ = 0;
   uint32_t writeCall_ = 0;
+  Segments segments_;
 
   Napi::ObjectReference slabBuffer_, controlArray_, writesBuffer_;
   Napi::FunctionReference onReadable_, onWritable_, onError_;

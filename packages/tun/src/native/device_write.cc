@@ -1,5 +1,5 @@
 // Batched, nonblocking packet I/O: arenas and the write side. Source: writev(2), kernel drivers/net/tun.c for
-// the errnos.
+// the errnos; segments.h for what is done to a packet on the way.
 #include <errno.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -14,6 +14,23 @@ namespace {
 // The kernel refuses this packet for what is in it; the next one may go. EFAULT: its memory went away under
 // it.
 bool isPacketError(int error) { return error == EINVAL || error == EMSGSIZE || error == EFAULT; }
+
+Marks marksOf(const int32_t* record) {
+  const auto* marks = reinterpret_cast<const uint32_t*>(record + kMarks);
+  return {marks[0], marks[1], marks[2], marks[3]};
+}
+
+// One datagram or frame. Answers 0 or the errno.
+int put(Queue* queue, Gathered packet) {
+  ssize_t wrote;
+  do {
+    // Past glibc's cancellation points, which cost two atomic operations; one piece is nothing to gather.
+    wrote = packet.count == 1
+                ? syscall(SYS_write, queue->fd, packet.pieces[0].iov_base, packet.pieces[0].iov_len)
+                : syscall(SYS_writev, queue->fd, packet.pieces, packet.count);
+  } while (wrote < 0 && errno == EINTR);
+  return wrote < 0 ? errno : 0;
+}
 
 }  // namespace
 
@@ -115,7 +132,8 @@ void Device::send(napi_env env) {
   int error = 0;
   int32_t rejected = 0;
   uint32_t done = 0;
-  for (; done < count; done++) {
+  uint32_t begun = static_cast<uint32_t>(control_[kWriteBegun]);
+  for (; done < count; done++, begun = 0) {
     int32_t* record = writes_ + (from + done) * static_cast<size_t>(kWriteStride);
     iovec pieces[kMaxPieces];
     uint32_t used = 0;
@@ -126,14 +144,8 @@ void Device::send(napi_env env) {
     Queue* queue = queueOf(record);
     // Whoever is answered may answer within this very call, by the queue that we wrote to.
     queue->waiting = true;
-    ssize_t wrote;
-    do {
-      // Past glibc's cancellation points, which cost two atomic operations; one piece is nothing to gather.
-      wrote = used == 1 ? syscall(SYS_write, queue->fd, pieces[0].iov_base, pieces[0].iov_len)
-                        : syscall(SYS_writev, queue->fd, pieces, used);
-    } while (wrote < 0 && errno == EINTR);
-    if (wrote >= 0) continue;
-    error = errno;
+    error = sendPacket(queue, {pieces, used}, marksOf(record), &begun);
+    if (error == 0) continue;
     if (!isPacketError(error)) {
       blockedQueue_ = queue;
       break;
@@ -145,4 +157,27 @@ void Device::send(napi_env env) {
   control_[kWritten] = static_cast<int32_t>(done);
   control_[kWriteErrno] = error;
   control_[kRejected] = rejected;
+  control_[kWriteBegun] = static_cast<int32_t>(begun);
+}
+
+// Answers 0 or the errno; then `begun` says how many segments of it are gone.
+int Device::sendPacket(Queue* queue, Gathered packet, const Marks& marks, uint32_t* begun) {
+  if (marks.start == 0) return put(queue, packet);
+  if (marks.gsoSize > 0) return sendSegments(queue, packet, marks, begun);
+  uint16_t before = 0;
+  if (!completeChecksum(packet, marks, &before)) return EINVAL;
+  int error = put(queue, packet);
+  if (error != 0) putChecksumBack(packet, marks, before);
+  return error;
+}
+
+int Device::sendSegments(Queue* queue, Gathered packet, const Marks& marks, uint32_t* begun) {
+  if (!segments_.begin(packet, marks)) return EINVAL;
+  for (uint32_t i = *begun; i < segments_.count(); i++) {
+    int error = put(queue, segments_.cut(i));
+    if (error == 0) continue;
+    *begun = i;
+    return error;
+  }
+  return 0;
 }
