@@ -1,6 +1,7 @@
-// Two that cut super-segments and complete checksums: ip4/segmentation.ts, and the addon for a device without a vnet header. They
+// Two that cut super-segments, complete checksums and verify them: the stack, and the addon for a device without a vnet header. They
 // agree on each octet, however the packet lies in memory and however often the device is full in between.
 
+import { closeSync, writeSync } from 'node:fs';
 import { fc, test as property } from '@fast-check/vitest';
 import {
   CHECKSUM_PARTIAL,
@@ -12,11 +13,12 @@ import {
   PacketPool,
   TAKEN,
 } from '@tunstack/stack/contract';
-import { adoptDevice, Device, socketPair, TunLink, WRITE_STRIDE } from '@tunstack/tun';
+import { adoptDevice, Device, socketPair, TunLink, VERIFIED, WRITE_STRIDE } from '@tunstack/tun';
 import { expect } from 'vitest';
 import { cutPiece, gsoHeaders, gsoText, leavePartial } from '../packages/stack/src/ip4/segmentation.ts';
 import { ip4Frame, octets } from '../packages/stack/src/testing/index.ts';
-import { wr16, wr32 } from '../packages/stack/src/wire/bytes.ts';
+import { rd16, rd32, wr16, wr32 } from '../packages/stack/src/wire/bytes.ts';
+import { fold, pseudoHeaderSum, sumBytes } from '../packages/stack/src/wire/checksum.ts';
 
 const TCP_FLAGS_AT = 13;
 
@@ -179,5 +181,65 @@ property.prop([supers, fc.boolean()])(
     link.close();
     reader.close();
     expect(pool.inUse).toBe(0);
+  },
+);
+
+interface Damage {
+  /** Octet of the packet that is changed, from its end backwards, and what is exclusive-ored to it; 0: nothing. */
+  readonly at: number;
+  readonly by: number;
+  readonly noChecksum: boolean;
+  readonly fragment: number;
+  readonly trailer: number;
+}
+
+const damage = fc.record<Damage>({
+  at: fc.nat(3000),
+  by: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 255 })),
+  noChecksum: fc.boolean(),
+  fragment: fc.constantFrom(0, 0, 0, 0x2000, 1),
+  trailer: fc.constantFrom(0, 0, 5),
+});
+
+/** What the stack would say of TCP or UDP in it, by octets: true where a checksum is there and holds. */
+function holds(frame: Uint8Array, o: number): boolean {
+  const header = (frame[o] & 15) * 4;
+  const total = rd16(frame, o + 2);
+  if (frame[o] >> 4 !== 4 || header < 20 || total < header + 8 || o + total > frame.length) return false;
+  if ((rd16(frame, o + 6) & 0x3fff) !== 0) return false;
+  const t = o + header;
+  const protocol = frame[o + 9];
+  let length = total - header;
+  if (protocol === 17) {
+    if (rd16(frame, t + 6) === 0 || rd16(frame, t + 4) < 8 || rd16(frame, t + 4) > length) return false;
+    length = rd16(frame, t + 4);
+  } else if (protocol !== 6 || length < 20) return false;
+  const addresses = [rd32(frame, o + 12), rd32(frame, o + 16)] as const;
+  return fold(pseudoHeaderSum(...addresses, protocol, length) + sumBytes(frame, t, length)) === 0xffff;
+}
+
+property.prop([supers, damage])(
+  'what the addon says it has verified is what a sum over the octets says, and nothing else',
+  (one, { at, by, noChecksum, fragment, trailer }) => {
+    const pool = new PacketPool();
+    const packet = build(pool, { ...one, text: Math.min(one.text, 3000), cuts: [] });
+    packet.completeChecksum();
+    const o = one.tap ? 14 : 0;
+    const frame = new Uint8Array(o + packet.length + trailer);
+    if (one.tap) wr16(frame, 12, 0x0800);
+    packet.copyTo(frame, o);
+    if (fragment !== 0) wr16(frame, o + 6, fragment);
+    if (noChecksum && !one.tcp) wr16(frame, packet.checksumAt - packet.head + o, 0);
+    frame[frame.length - 1 - (at % frame.length)] ^= by;
+    packet.release();
+    const [near, far] = socketPair({ sequenced: true });
+    const reader = new Device({ fd: near, verifyAt: o, onReadable: () => {}, onError: () => {} });
+    writeSync(far, frame);
+    expect(reader.read()).toBe(1);
+    const expected = (!one.tap || rd16(frame, 12) === 0x0800) && holds(frame, o);
+    expect(reader.records[1]).toBe(frame.length + (expected ? VERIFIED : 0));
+    if (by === 0 && fragment === 0 && !(noChecksum && !one.tcp)) expect(expected).toBe(true);
+    reader.close();
+    closeSync(far);
   },
 );

@@ -287,6 +287,30 @@ describe.skipIf(process.platform !== 'linux')('writing', () => {
     expect([reader.records[1], reader.records[3]]).toEqual([10, 20]);
   });
 
+  test('small packets that come one by one are read one by one, sixteen times; then the queue is emptied', () => {
+    const [near, far] = socketPair({ sequenced: true });
+    const reader = device({ fd: near });
+    const next = (...octets: number[]): [number, boolean] => {
+      for (const octet of octets) writeSync(far, Uint8Array.of(octet));
+      return [reader.read(), reader.drained];
+    };
+    expect(next(1)).toEqual([1, true]);
+    for (let i = 0; i < 16; i++) expect(next(2)).toEqual([1, false]);
+    expect(next(3)).toEqual([1, true]);
+    expect(next(4, 5, 6)).toEqual([1, false]);
+    expect(next()).toEqual([1, false]);
+    expect(next()).toEqual([1, false]);
+    expect(next()).toEqual([0, true]);
+    expect(next(7, 8)).toEqual([2, true]);
+    expect(next(9)).toEqual([1, true]);
+    const large = new Uint8Array(257);
+    writeSync(far, large);
+    expect(next()).toEqual([1, false]);
+    writeSync(far, large);
+    expect(next()).toEqual([1, true]);
+    closeSync(far);
+  });
+
   test('marks that point outside of the first piece, or at no segment, get the packet refused', () => {
     const [near, far] = socketPair();
     const writer = device({ fd: near });

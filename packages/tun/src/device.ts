@@ -1,11 +1,12 @@
 // Batched packet I/O on a TUN/TAP descriptor: one call into JavaScript for up to 256 packets, one call out. Source:
-// native/device.cc, native/device_write.cc; measured choices in docs/decisions.
+// native/device.cc, device_read.cc, device_write.cc; measured choices in docs/decisions.
 //
 //   slab  |..headroom..|pad|packet 0      |..headroom..|pad|packet 1|..headroom..|            free           |
 //                           ^ offset[0]                      ^ offset[1]          ^ next: only if 65,600 are left
 //
 // Each packet lies right behind the one before ("bump"), so a batch of small ones stays in the cache and a 64 KiB
 // super-segment always fits. `align` octets into the packet, where its IP header starts, is a multiple of 4.
+import { BULK_PATIENCE_US } from '@tunstack/stack/contract';
 import { TunError } from './errors.ts';
 import { type NativeDevice, native } from './native.ts';
 
@@ -29,6 +30,9 @@ export const WRITE_PIECES = 4;
 export const WRITE_MARKS: number = 1 + 3 * WRITE_PIECES;
 /** The packet goes by the second queue, and with it what its flow is sent from now on. */
 export const WRITE_BULK = 256;
+
+/** Added to the length of a packet whose checksum the addon has verified. */
+export const VERIFIED: number = 1 << 30;
 
 /** Octets of the second queue in one batch: 4 super-segments, 30 us. Who comes to the first one meanwhile waits for no more. */
 export const BULK_OCTETS: number = 1 << 18;
@@ -57,6 +61,8 @@ const WRITE_ERRNO = 9;
 const REJECTED = 10;
 const BULK_LIMIT = 11;
 const WRITE_BEGUN = 12;
+const VERIFY = 13;
+const PATIENCE_US = 14;
 const RECORDS = 16;
 const CONTROL_LENGTH: number = RECORDS + 2 * BATCH_MAX;
 
@@ -72,6 +78,11 @@ export interface DeviceOptions {
   align?: number;
   /** Default 64. */
   headroom?: number;
+  /**
+   * Where IPv4 begins in a packet: the checksum of TCP or UDP is verified, and the length in `records` has VERIFIED added where it
+   * holds. Default: nothing is looked at.
+   */
+  verifyAt?: number;
   /** Default a new one of 1 MiB. Starts where its ArrayBuffer starts or on a multiple of 4; never resized or moved. */
   slab?: Uint8Array;
   /** close() closes fd and bulkFd. Default true. */
@@ -102,7 +113,7 @@ export interface DeviceOptions {
  */
 export class Device {
   readonly slab: Uint8Array;
-  /** [offset, length] of each packet of the batch. */
+  /** [offset, length (+ VERIFIED)] of each packet of the batch. */
   readonly records: Int32Array;
   /** What is said between here and the addon: in a SharedArrayBuffer, for that cannot be moved away from its address. */
   private readonly control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_LENGTH));
@@ -116,6 +127,8 @@ export class Device {
     this.slab = options.slab ?? new Uint8Array(SLAB_SIZE);
     this.records = control.subarray(RECORDS);
     control[BULK_LIMIT] = BULK_OCTETS;
+    control[PATIENCE_US] = BULK_PATIENCE_US;
+    control[VERIFY] = options.verifyAt === undefined ? 0 : 1 + options.verifyAt;
     refuseResizable(this.slab);
     try {
       this.native = new (native().Device)(

@@ -9,6 +9,7 @@ import { CHECKS, POISON } from '@tunstack/stack/base';
 import {
   type Arena,
   CHECKSUM_PARTIAL,
+  CHECKSUM_VALID,
   dropOnLink,
   FEATURE_CHECKSUM,
   FEATURE_TSO_ECN,
@@ -37,6 +38,7 @@ import {
   ENOMEM,
   SLAB_HEADROOM,
   SLAB_SIZE,
+  VERIFIED,
 } from './device.ts';
 import { describeErrno } from './errors.ts';
 import { type LinkEvent, Monitor } from './monitor.ts';
@@ -150,6 +152,7 @@ export class TunLink implements Link {
       bulkFd: opened.bulkFd,
       slab: arena.bytes.subarray(offset, offset + slabSize),
       align: opened.vnetHdrSize + (tap ? ETHERNET_HEADER : 0),
+      ...(opened.vnetHdrSize === 0 && { verifyAt: tap ? ETHERNET_HEADER : 0 }),
       onReadable: (count, drained) => this.arrived(count, drained),
       onWritable: () => this.writable(),
       onError: (errno) => this.readFailed(errno),
@@ -191,7 +194,8 @@ export class TunLink implements Link {
     let handed = 0;
     while (this.next < end && !this.closed) {
       const i = 2 * this.next++;
-      if (this.receive(this.slabAt + records[i], records[i + 1])) handed++;
+      const said = records[i + 1];
+      if (this.receive(this.slabAt + records[i], said & ~VERIFIED, (said & VERIFIED) !== 0)) handed++;
     }
     this.backlog = this.next < this.batch || !this.device.drained;
     return handed;
@@ -261,10 +265,10 @@ export class TunLink implements Link {
     if (!CHECKS || this.batch === 0 || this.pool.lent > 0) return;
     const last = 2 * (this.batch - 1);
     const { slab, records } = this.device;
-    slab.fill(POISON, 0, records[last] + records[last + 1]);
+    slab.fill(POISON, 0, records[last] + (records[last + 1] & ~VERIFIED));
   }
 
-  private receive(offset: number, length: number): boolean {
+  private receive(offset: number, length: number, verified: boolean): boolean {
     const { counters, headroom, user } = this;
     if (length <= headroom || user === undefined) {
       counters.rxDropped++;
@@ -283,6 +287,7 @@ export class TunLink implements Link {
       user.dropped(packet, R.LINK_BAD_MARKS);
       return false;
     }
+    if (verified) packet.checksum = CHECKSUM_VALID;
     if (this.medium === MEDIUM_IP) packet.network = head;
     else packet.link = head;
     counters.rxPackets++;

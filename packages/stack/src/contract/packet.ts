@@ -40,6 +40,8 @@ export const CAST_ALL = 2;
 /** The class of service of a packet on its way out, as Linux's skb->priority: others need not wait behind bulk. */
 export const PRIORITY_BEST_EFFORT = 0;
 export const PRIORITY_BULK = 1;
+/** Bulk waits for so long, and no longer, while others have something each time: to be sent, and to be read (decision 17). */
+export const BULK_PATIENCE_US = 4000;
 
 export const MAX_PIECES = 3;
 

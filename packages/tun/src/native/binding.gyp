@@ -5,8 +5,9 @@
     'target_name': 'tunstack_tun',
     'conditions': [['OS=="linux"', {
       'sources': [
-        'src/native/addon.cc', 'src/native/device.cc', 'src/native/device_write.cc', 'src/native/netlink.cc',
-        'src/native/netns.cc', 'src/native/poller.cc', 'src/native/segments.cc', 'src/native/tun_open.cc',
+        'src/native/addon.cc', 'src/native/device.cc', 'src/native/device_read.cc', 'src/native/device_write.cc',
+        'src/native/netlink.cc', 'src/native/netns.cc', 'src/native/poller.cc', 'src/native/segments.cc',
+        'src/native/tun_open.cc',
       ],
     }]],
     'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],

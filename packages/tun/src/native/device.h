@@ -12,7 +12,7 @@
 #include "segments.h"
 
 // Slots of the `control` Int32Array, by which one wake-up costs one call each way, without arguments; from kRecords on it
-// holds [offset, length] of each packet of the batch.
+// holds [offset, length] of each packet of the batch, length + kVerified where its checksum was verified and holds.
 enum ControlSlot {
   kCount,       // packets in the slab
   kDrained,     // 1: nothing was left behind them
@@ -27,6 +27,8 @@ enum ControlSlot {
   kRejected,    // packets refused for what is in them
   kBulkOctets,  // from JS: a read takes no further packet of the second queue after so many octets of it
   kWriteBegun,  // segments of the first record that are gone: from JS, and what write() left
+  kVerify,      // from JS: 0, or 1 + where IPv4 begins in a packet, whose transport checksum is then verified
+  kPatienceUs,  // from JS: bulk waits for so long while each read of the first queue brings something
   kRecords = 16
 };
 
@@ -36,8 +38,10 @@ constexpr uint32_t kMaxPieces = 4;
 constexpr uint32_t kMarks = 1 + 3 * kMaxPieces;
 constexpr uint32_t kWriteStride = kMarks + 4;
 constexpr int32_t kBulk = 256;
-constexpr int64_t kPatienceNs = 4000000;  // bulk waits for so long while each read of the first queue brings something
+constexpr int32_t kVerified = 1 << 30;
 constexpr uint32_t kMaxBatch = 256;
+constexpr int32_t kSmall = 256;      // octets of a packet that may be read alone
+constexpr uint32_t kOneByOne = 16;   // such reads in a row; then the queue is emptied once
 constexpr size_t kReadRoom = 65600;
 constexpr uint32_t kMaxArenas = 65536;
 constexpr int kEndOfStream = -1;  // in kReadErrno and onError: a read of 0 octets, which has no errno
@@ -92,6 +96,8 @@ class Device : public Napi::ObjectWrap<Device> {
   int fill(napi_env env, uint32_t limit);
   void fillFrom(Queue* queue, uint32_t limit, size_t end, size_t octets, Batch* batch);
   size_t bulkShare(bool others);
+  int32_t verifies(const uint8_t* packet, size_t length) const;
+  uint32_t readLimit();
   bool watch(Napi::Env env, Queue* queue, int fd);
   Queue* queueOf(const int32_t* record);
   void send(napi_env env);
@@ -120,6 +126,7 @@ class Device : public Napi::ObjectWrap<Device> {
   int32_t* control_ = nullptr;
   int32_t* writes_ = nullptr;  // the records that write() goes by
   uint32_t writesLimit_ = 0;
+  uint32_t oneByOne_ = 0;  // so many reads more take a single packet, without asking for another
   uint32_t headroom_ = 0;
   uint32_t align_ = 0;
   uint32_t writeCall_ = 0;

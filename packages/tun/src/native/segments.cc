@@ -1,4 +1,4 @@
-// Checksums and segmentation for a device that has neither: segments.h. Source: RFC 1071 2; RFC 768; RFC 3168 6.1.2.
+// Checksums and segmentation for a device that has neither: segments.h. Source: RFC 1071 2; RFC 768; RFC 9293 3.1; RFC 3168 6.1.2.
 #include "segments.h"
 
 #include <arpa/inet.h>
@@ -12,7 +12,8 @@ namespace {
 constexpr size_t kIpLength = 2, kIpId = 4, kIpFlags = 6, kIpProtocol = 9, kIpChecksum = 10, kIpSource = 12;
 constexpr size_t kIpHeader = 20, kTcpHeader = 20, kUdpHeader = 8;
 constexpr size_t kTcpSequence = 4, kTcpOffset = 12, kTcpFlags = 13;
-constexpr size_t kUdpLength = 4;
+constexpr size_t kUdpLength = 4, kUdpChecksum = 6;
+constexpr uint16_t kEtherIpv4 = 0x0800, kFragment = 0x3fff;
 constexpr uint8_t kFin = 0x01, kPsh = 0x08, kCwr = 0x80, kDontFragment = 0x40;
 constexpr uint32_t kMaxSegments = 65536;
 
@@ -86,6 +87,11 @@ uint16_t complement(uint64_t total) {
   return value == 0 ? 0xffff : value;
 }
 
+// What a pseudo-header adds to the addresses (RFC 9293 3.1).
+uint32_t pseudo(uint8_t protocol, size_t length) {
+  return uint32_t{htons(protocol)} + htons(static_cast<uint16_t>(length));
+}
+
 uint8_t* firstOf(Gathered packet) { return static_cast<uint8_t*>(packet.pieces[0].iov_base); }
 
 }  // namespace
@@ -101,6 +107,26 @@ bool completeChecksum(Gathered packet, const Marks& marks, uint16_t* before) {
 
 void putChecksumBack(Gathered packet, const Marks& marks, uint16_t before) {
   store16(firstOf(packet) + marks.at, before);
+}
+
+bool checksumHolds(const uint8_t* packet, size_t length, size_t network) {
+  if (length < network + kIpHeader + kUdpHeader) return false;
+  if (network >= 2 && ntohs(load16(packet + network - 2)) != kEtherIpv4) return false;
+  const uint8_t* ip = packet + network;
+  size_t header = (ip[0] & 15) * size_t{4}, total = ntohs(load16(ip + kIpLength));
+  if (ip[0] >> 4 != 4 || header < kIpHeader || total > length - network) return false;
+  if ((ntohs(load16(ip + kIpFlags)) & kFragment) != 0) return false;
+  uint8_t protocol = ip[kIpProtocol];
+  size_t least = protocol == IPPROTO_TCP ? kTcpHeader : kUdpHeader;
+  if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) || total < header + least) return false;
+  const uint8_t* transport = ip + header;
+  size_t size = total - header;
+  if (protocol == IPPROTO_UDP) {
+    size_t said = ntohs(load16(transport + kUdpLength));
+    if (load16(transport + kUdpChecksum) == 0 || said < kUdpHeader || said > size) return false;
+    size = said;
+  }
+  return fold(sum(ip + kIpSource, 8) + pseudo(protocol, size) + sum(transport, size)) == 0xffff;
 }
 
 bool Segments::begin(Gathered packet, const Marks& marks) {
@@ -135,9 +161,8 @@ Gathered Segments::cut(uint32_t index) {
   writeHeaders(index, done, length);
   Gathered segment{out_, used};
   store16(header_ + marks_.at, 0);
-  uint32_t pseudo = htons(static_cast<uint16_t>(headers_ - marks_.start + length));
-  pseudo += htons(header_[marks_.network + kIpProtocol]);
-  uint64_t total = sum(header_ + marks_.network + kIpSource, 8) + pseudo;
+  const uint8_t* ip = header_ + marks_.network;
+  uint64_t total = sum(ip + kIpSource, 8) + pseudo(ip[kIpProtocol], headers_ - marks_.start + length);
   store16(header_ + marks_.at, complement(total + sumPieces(segment, marks_.start)));
   return segment;
 }

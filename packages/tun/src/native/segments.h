@@ -26,6 +26,10 @@ struct Gathered {
 bool completeChecksum(Gathered packet, const Marks& marks, uint16_t* before);
 void putChecksumBack(Gathered packet, const Marks& marks, uint16_t before);
 
+// True when the checksum of TCP or UDP holds in an IPv4 packet that lies in one piece, `network` octets before its IP header.
+// False also for what has none, or not all of it: fragments, other protocols, UDP without a checksum.
+bool checksumHolds(const uint8_t* packet, size_t length, size_t network);
+
 // Cuts a super-segment of TCP, or a super-datagram of UDP, over IPv4. The packet stays as it is.
 //
 //   [ link | IP | TCP | gsoSize octets | gsoSize octets | rest ]  ->  [ link | IP | TCP | gsoSize ] ... [ link | IP | TCP | rest ]

@@ -2,14 +2,13 @@
 
 import { expect, test } from 'vitest';
 import { FEATURE_TSO4 } from '../../contract/link.ts';
-import { PRIORITY_BEST_EFFORT, PRIORITY_BULK } from '../../contract/packet.ts';
+import { BULK_PATIENCE_US, PRIORITY_BEST_EFFORT, PRIORITY_BULK } from '../../contract/packet.ts';
 import { readTcpFrame } from '../../testing/tcp-frames.ts';
 import { Flight, MSS } from '../loss/testing/flight.ts';
 import { Turn } from './turn.ts';
 
 const SHARE = 96 << 10;
 const WINDOW = 3000 * MSS;
-const PATIENCE_US = 4000;
 const FIRST_US = 0x7fff_fff0;
 
 test('one drain sends a share, and what arrives meanwhile is acknowledged by the next', () => {
@@ -69,14 +68,14 @@ function drains(turn: Turn, atUs: readonly number[], arrived = false): boolean[]
 
 test('bulk flows wait while others send, for four milliseconds at most, and then have more than a share', () => {
   const turn = new Turn();
-  expect(drains(turn, [0, 1000, PATIENCE_US - 1, PATIENCE_US])).toEqual([true, true, true, false]);
+  expect(drains(turn, [0, 1000, BULK_PATIENCE_US - 1, BULK_PATIENCE_US])).toEqual([true, true, true, false]);
   let octets = 0;
   while (!turn.drained) {
     turn.begin();
     while (turn.spend(65_000)) octets += 65_000;
   }
   expect(octets).toBeGreaterThan(8 * SHARE);
-  expect(drains(turn, [PATIENCE_US + 6, PATIENCE_US + 100])).toEqual([true, true]);
+  expect(drains(turn, [BULK_PATIENCE_US + 6, BULK_PATIENCE_US + 100])).toEqual([true, true]);
 });
 
 test('they do not wait when nobody else sends, nor when the device has let something of theirs through', () => {
@@ -89,7 +88,7 @@ test('they do not wait when nobody else sends, nor when the device has let somet
   expect(turn.bulkWaits(FIRST_US, false)).toBe(false);
   expect(drains(turn, [10], true)).toEqual([false]);
   // The pause begins anew.
-  expect(drains(turn, [PATIENCE_US, PATIENCE_US + 100])).toEqual([true, true]);
+  expect(drains(turn, [BULK_PATIENCE_US, BULK_PATIENCE_US + 100])).toEqual([true, true]);
 });
 
 test('a flow is bulk from its first super-segment on, and no longer after a second of quiet', () => {

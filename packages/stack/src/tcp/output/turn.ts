@@ -2,6 +2,7 @@
 
 import { add, diff } from '../../base/int.ts';
 import { FEATURE_GSO, FEATURE_TSO4 } from '../../contract/link.ts';
+import { BULK_PATIENCE_US } from '../../contract/packet.ts';
 import type { Connections } from '../connections.ts';
 import { type Tcb, TIMER_DELAYED_ACK } from '../tcb.ts';
 
@@ -25,8 +26,7 @@ const QUANTUM_OCTETS = 32_768;
  * waits behind a bulk flow waits for 16 us of it, and not for its whole window.
  */
 const DRAIN_OCTETS = 98_304;
-/** Bulk flows wait for so long while others have something to send in each drain; and what they then may send in one. */
-const PATIENCE_US = 4000;
+/** What bulk flows may send in one drain when their patience is over. */
 const SLICE_OCTETS = 1 << 20;
 /** The largest IP datagram without its headers, options included: what a super-segment may have. */
 const SUPER_OCTETS = 65_535 - 20 - 60;
@@ -59,7 +59,7 @@ export class Turn {
       return false;
     }
     this.bulkSinceUs ??= nowUs;
-    if (!arrived && diff(nowUs, this.bulkSinceUs) < PATIENCE_US) return true;
+    if (!arrived && diff(nowUs, this.bulkSinceUs) < BULK_PATIENCE_US) return true;
     this.bulkSinceUs = undefined;
     this.drainOctets = Math.max(this.drainOctets, SLICE_OCTETS);
     return false;
