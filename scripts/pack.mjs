@@ -18,13 +18,21 @@ function run(words) {
   return child.stdout;
 }
 
-/** Files of dist whose source is gone: tsc leaves them, and they would be published. */
+/** The sources of a file of dist: those that its map names, or the one of its name. */
+function sourcesOf(file, folder) {
+  const map = `${file}.map`;
+  if (existsSync(map))
+    return JSON.parse(readFileSync(map, 'utf8')).sources.map((one) => resolve(dirname(file), one));
+  return [join(folder, 'src', relative(join(folder, 'dist'), file).replace(/\.(js|d\.ts)$/, '.ts'))];
+}
+
+/** Files of dist whose sources are gone: tsc leaves them, and they would be published. */
 function stale(folder) {
   const dist = join(folder, 'dist');
   return readdirSync(dist, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.(js|d\.ts)(\.map)?$/.test(file))
-    .filter((file) => !existsSync(join(folder, 'src', file.replace(/\.(js|d\.ts)(\.map)?$/, '.ts'))))
-    .map((file) => join(dist, file));
+    .map((file) => join(dist, file))
+    .filter((file) => /\.(js|d\.ts)$/.test(file) && !sourcesOf(file, folder).some((one) => existsSync(one)))
+    .flatMap((file) => [file, `${file}.map`].filter((one) => existsSync(one)));
 }
 
 /** The files of a tarball, each with its octets; POSIX.1-1988 ustar, 512-octet blocks. */

@@ -56,6 +56,7 @@ function build() {
     run(node(join(root, 'packages/tun/scripts/build.mjs')), { quiet: true, env: nodedir() });
   }
   run(bin('tsc', '-b'));
+  run(node(join(root, 'packages/stack/scripts/bundle.mjs')), { quiet: true });
 }
 
 const tasks = {

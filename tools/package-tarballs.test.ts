@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { requireTools } from '@tunstack/tun/testing';
@@ -58,6 +58,16 @@ async function must(...words: string[]): Promise<string> {
   return stdout;
 }
 
+/** The files that a file of dist was made from: what its map names, or the one of its name. */
+function sourcesOf(name: string, path: string): string[] {
+  if (!pathsOf(name).includes(`${path}.map`))
+    return [path.replace(/^dist/, 'src').replace(/\.(js|d\.ts)$/, '.ts')];
+  const { sources } = JSON.parse(readFileSync(join(unpacked(name), `${path}.map`), 'utf8')) as {
+    sources: string[];
+  };
+  return sources.map((source) => posix.join(dirname(path), source));
+}
+
 // As tidy: Linux makes the prebuild with node-gyp; what packs elsewhere has none and publishes nothing.
 // node-gyp, which makes the prebuild, is a Python program that writes a Makefile.
 describe.skipIf(process.platform !== 'linux' || requireTools('python3', 'make'))('the tarballs', () => {
@@ -83,15 +93,12 @@ describe.skipIf(process.platform !== 'linux' || requireTools('python3', 'make'))
     expect(paths.filter((path) => /test\.|(^|\/)testing\/|tsbuildinfo|\.tgz$|fixtures/.test(path))).toEqual(
       [],
     );
-    const beside = (from: string, to: string, ending: string): string[] =>
-      paths
-        .filter((path) => path.startsWith(`${from}/`) && path.endsWith(ending))
-        .map((path) => path.slice(from.length + 1, -ending.length))
-        .filter((path) => !paths.includes(`${to}/${path}${to === 'src' ? '.ts' : '.js'}`));
-    // Source maps lead a debugger from dist to src.
-    expect(beside('dist', 'src', '.js')).toEqual([]);
-    expect(beside('dist', 'src', '.d.ts')).toEqual([]);
-    expect(beside('src', 'dist', '.ts')).toEqual([]);
+    // A debugger finds from dist to src, and a source has its types: the programs' too.
+    const built = paths.filter((path) => /^dist\/.*(?<!\.d)\.(js|d\.ts)$/.test(path));
+    expect(built.filter((path) => !sourcesOf(name, path).every((one) => paths.includes(one)))).toEqual([]);
+    const sources = paths.filter((path) => /^src\/.*\.ts$/.test(path));
+    const typed = sources.map((path) => path.replace(/^src/, 'dist').replace(/\.ts$/, '.d.ts'));
+    expect(typed.filter((path) => !paths.includes(path))).toEqual([]);
   });
 
   test.each(names)(
