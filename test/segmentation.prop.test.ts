@@ -11,6 +11,7 @@ import {
   newLinkCounters,
   type Packet,
   PacketPool,
+  PRIORITY_BULK,
   TAKEN,
 } from '@tunstack/stack/contract';
 import { adoptDevice, Device, socketPair, TunLink, VERIFIED, WRITE_STRIDE } from '@tunstack/tun';
@@ -104,6 +105,7 @@ function bySoftware(pool: PacketPool, packet: Packet): Buffer[] {
   for (let done = 0; done < gsoText(packet, headers); done += packet.gsoSize) {
     const piece = cutPiece(pool, packet, headers, done, all.length) as Packet;
     piece.completeChecksum();
+    expect(piece.priority).toBe(packet.priority);
     all.push(flatten(piece));
     piece.release();
   }
@@ -142,6 +144,7 @@ property.prop([supers, fc.constantFrom(4608, 9000, 1 << 20)])(
     const pool = new PacketPool();
     const packet = build(pool, one);
     packet.gsoType = one.tcp ? GSO_TCPV4 : GSO_UDP_L4;
+    packet.priority = PRIORITY_BULK;
     packet.gsoSize = Math.max(one.gsoSize, Math.ceil(one.text / 128));
     const expected = bySoftware(pool, packet);
     const got = byDevice(pool, packet, one.tap, sndbuf);

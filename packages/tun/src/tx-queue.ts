@@ -45,7 +45,7 @@ export class TxQueue {
     this.counters = counters;
     this.header = header;
     this.packets = new Fifo(limit);
-    this.writes = new Int32Array(limit * WRITE_STRIDE);
+    this.writes = new Int32Array(new SharedArrayBuffer(4 * limit * WRITE_STRIDE));
     this.disownedSeen = pool.arenas.disownedCount;
   }
 

@@ -135,6 +135,7 @@ export function cutPiece(
   } else wr16(b, t + 4, udp.UDP_HEADER + size);
   piece.network = f;
   piece.transport = t;
+  piece.priority = packet.priority;
   leavePartial(piece, f);
   return piece;
 }

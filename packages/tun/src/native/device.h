@@ -126,6 +126,7 @@ class Device : public Napi::ObjectWrap<Device> {
   int32_t* control_ = nullptr;
   int32_t* writes_ = nullptr;  // the records that write() goes by
   uint32_t writesLimit_ = 0;
+  bool writesShared_ = false;
   uint32_t oneByOne_ = 0;  // so many reads more take a single packet, without asking for another
   uint32_t headroom_ = 0;
   uint32_t align_ = 0;

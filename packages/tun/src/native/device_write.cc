@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "device.h"
 
@@ -20,14 +21,31 @@ Marks marksOf(const int32_t* record) {
   return {marks[0], marks[1], marks[2], marks[3]};
 }
 
+// Few octets in several pieces are sooner copied than the kernel has looked at a list of pieces.
+constexpr size_t kCopied = 256;
+
+// Puts all pieces into `into`, of kCopied octets. Answers how many octets, or 0: they are more.
+size_t join(Gathered packet, uint8_t* into) {
+  size_t length = 0;
+  for (uint32_t i = 0; i < packet.count; i++) {
+    const iovec& piece = packet.pieces[i];
+    if (piece.iov_len > kCopied - length) return 0;
+    memcpy(into + length, piece.iov_base, piece.iov_len);
+    length += piece.iov_len;
+  }
+  return length;
+}
+
 // One datagram or frame. Answers 0 or the errno.
 int put(Queue* queue, Gathered packet) {
+  uint8_t joined[kCopied];
+  iovec all = packet.pieces[0];
+  if (packet.count > 1) all = {joined, join(packet, joined)};
   ssize_t wrote;
   do {
-    // Past glibc's cancellation points, which cost two atomic operations; one piece is nothing to gather.
-    wrote = packet.count == 1
-                ? syscall(SYS_write, queue->fd, packet.pieces[0].iov_base, packet.pieces[0].iov_len)
-                : syscall(SYS_writev, queue->fd, packet.pieces, packet.count);
+    // Past glibc's cancellation points, which cost two atomic operations.
+    wrote = all.iov_len > 0 ? syscall(SYS_write, queue->fd, all.iov_base, all.iov_len)
+                            : syscall(SYS_writev, queue->fd, packet.pieces, packet.count);
   } while (wrote < 0 && errno == EINTR);
   return wrote < 0 ? errno : 0;
 }
@@ -64,7 +82,8 @@ Napi::Value Device::unbindArena(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (records): what write() goes by from now on. Kept alive until others are bound, or close().
+// (records): what write() goes by from now on. Kept alive until others are bound, or close(). Those in a SharedArrayBuffer
+// cannot be detached, and need no look.
 Napi::Value Device::bindRecords(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (closed_) return env.Undefined();
@@ -75,7 +94,9 @@ Napi::Value Device::bindRecords(const Napi::CallbackInfo& info) {
   auto records = info[0].As<Napi::Int32Array>();
   writes_ = records.Data();
   writesLimit_ = static_cast<uint32_t>(std::min<size_t>(records.ElementLength() / kWriteStride, INT32_MAX));
-  writesBuffer_ = Napi::Persistent(records.ArrayBuffer().As<Napi::Object>());
+  Napi::Object buffer = records.ArrayBuffer().As<Napi::Object>();
+  writesShared_ = !buffer.IsArrayBuffer();
+  writesBuffer_ = Napi::Persistent(buffer);
   return env.Undefined();
 }
 
@@ -121,7 +142,8 @@ void Device::send(napi_env env) {
   }
   uint32_t from = static_cast<uint32_t>(control_[kWriteFrom]);
   uint32_t count = static_cast<uint32_t>(control_[kWriteCount]);
-  if (static_cast<uint64_t>(from) + count > writesLimit_ || isDetached(env, writesBuffer_)) {
+  if (static_cast<uint64_t>(from) + count > writesLimit_ ||
+      (!writesShared_ && isDetached(env, writesBuffer_))) {
     napi_throw_range_error(env, nullptr, "write: records do not hold that many packets");
     return;
   }
