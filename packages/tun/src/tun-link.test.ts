@@ -233,6 +233,7 @@ describe.skipIf(process.platform !== 'linux')('a TunLink on a wire', () => {
       link.transmit(packet);
       link.flush();
       arenas.disown(arena);
+      arenas.forget();
       return arena.id;
     };
     const ids = [Uint8Array.of(10, 11), Uint8Array.of(0, 12, 13, 14).subarray(1), Uint8Array.of(15)].map(

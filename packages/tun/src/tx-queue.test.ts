@@ -60,7 +60,10 @@ function send(...octets: number[]): () => void {
   packet.append(arena.id, 0, octets.length);
   queue.push(packet);
   expect(queue.write()).toBe(0);
-  return () => pool.arenas.disown(arena);
+  return () => {
+    pool.arenas.disown(arena);
+    pool.arenas.forget();
+  };
 }
 
 test('memory is bound once, when it is first sent from', () => {

@@ -1,7 +1,7 @@
 // Arenas of the application: adopted, disowned, and their ids used again.
 
 import { describe, expect, test } from 'vitest';
-import { ADOPTED_MAX, Arenas } from './arena.ts';
+import { ADOPTED_MAX, type Arena, Arenas } from './arena.ts';
 
 test('an adopted arena spans the whole buffer, so that octets keep their places', () => {
   const bytes = Uint8Array.of(1, 2, 3, 4, 5, 6, 7).subarray(3, 6);
@@ -71,6 +71,7 @@ test('a disowned id is used again, and its version says so', () => {
   const [id, version] = [first.id, arenas.version(first.id)];
   expect(version).not.toBe(0);
   arenas.disown(first);
+  arenas.forget();
   expect(arenas.version(id)).not.toBe(version);
   expect(() => arenas.at(id)).toThrow('as long as it is known');
   const second = arenas.adopt(new Uint8Array(12))!;
@@ -80,16 +81,66 @@ test('a disowned id is used again, and its version says so', () => {
   expect(arenas.version(slab.id)).toBe(version);
 });
 
-test('one buffer adopted twice is one arena, until it was disowned twice', () => {
+test('one buffer adopted twice is one arena, until it was disowned twice and forgotten', () => {
   const arenas = new Arenas();
   const bytes = new Uint8Array(100);
   const arena = arenas.adopt(bytes.subarray(0, 50))!;
   expect(arenas.adopt(bytes.subarray(50))).toBe(arena);
   arenas.disown(arena);
+  arenas.forget();
   expect(arenas.at(arena.id)).toBe(arena);
   arenas.disown(arena);
+  expect(() => arenas.disown(arena)).toThrow('what is disowned was adopted');
+  arenas.forget();
   expect(() => arenas.at(arena.id)).toThrow('tunstack bug');
   expect(() => arenas.disown(arena)).toThrow('what is disowned was adopted');
+});
+
+describe('memory that nobody holds any more', () => {
+  test('is the same arena when it is adopted again', () => {
+    const arenas = new Arenas();
+    const bytes = new Uint8Array(100);
+    const arena = arenas.adopt(bytes)!;
+    arenas.disown(arena);
+    expect(arenas.adopt(bytes)).toBe(arena);
+    arenas.forget();
+    expect([arenas.at(arena.id), arenas.disownedCount]).toEqual([arena, 0]);
+  });
+
+  test('makes room for newer memory', () => {
+    const arenas = new Arenas();
+    const ids = new Set<number>();
+    for (let i = 0; i < 1000; i++) {
+      const arena = arenas.adopt(new Uint8Array(100))!;
+      ids.add(arena.id);
+      arenas.disown(arena);
+    }
+    expect(ids.size).toBeLessThan(20);
+    expect(arenas.disownedCount).toBeGreaterThan(980);
+  });
+
+  test('goes at once when it is large', () => {
+    const arenas = new Arenas();
+    const bytes = new Uint8Array(1 << 20);
+    const arena = arenas.adopt(bytes)!;
+    expect(arenas.adopt(bytes.subarray(4096))).toBe(arena);
+    for (let i = 0; i < 2; i++) arenas.disown(arena);
+    expect(arenas.disownedCount).toBe(1);
+  });
+});
+
+test('memory that is held outlives any number that is adopted after it', () => {
+  const arenas = new Arenas();
+  const bytes = new Uint8Array(100);
+  const arena = arenas.adopt(bytes)!;
+  for (let i = 0; i < 100; i++) arenas.disown(arenas.adopt(new Uint8Array(100))!);
+  arenas.forget();
+  expect(arenas.at(arena.id)).toBe(arena);
+  const again = arenas.adopt(bytes)!;
+  expect(again).not.toBe(arena);
+  for (const one of [arena, again]) arenas.disown(one);
+  arenas.forget();
+  expect(arenas.disownedCount).toBe(102);
 });
 
 test('memory that was registered for good is not disowned', () => {
@@ -102,21 +153,25 @@ test('ids of disowned arenas are told in order, or that it is too long ago', () 
   const arenas = new Arenas();
   const all = [1, 2, 3].map((length) => arenas.adopt(new Uint8Array(length))!);
   const from = arenas.disownedCount;
-  for (const arena of [all[1], all[0]]) arenas.disown(arena);
+  const disown = (arena: Arena): void => {
+    arenas.disown(arena);
+    arenas.forget();
+  };
+  for (const arena of [all[1], all[0]]) disown(arena);
   expect([arenas.disownedCount - from, arenas.disowned(from), arenas.disowned(from + 1)]).toEqual([2, 1, 0]);
-  for (let i = 0; i < 1022; i++) arenas.disown(arenas.adopt(new Uint8Array(1))!);
+  for (let i = 0; i < 1022; i++) disown(arenas.adopt(new Uint8Array(1))!);
   expect([arenas.disowned(from), arenas.disowned(from + 1)]).toEqual([1, 0]);
-  arenas.disown(all[2]);
+  disown(all[2]);
   expect([arenas.disowned(from), arenas.disowned(from + 1)]).toEqual([-1, 0]);
 });
 
 test('beyond the limit memory is not adopted, and is again when some was disowned', () => {
   const arenas = new Arenas();
   const first = arenas.adopt(new Uint8Array(1))!;
-  for (let i = 1; i < ADOPTED_MAX; i++) arenas.adopt(new Uint8Array(1));
+  for (let i = 2; i < ADOPTED_MAX; i++) arenas.adopt(new Uint8Array(1));
+  const last = arenas.adopt(new Uint8Array(1))!;
   expect(arenas.adopt(new Uint8Array(1))).toBeUndefined();
-  expect(arenas.adopt(first.bytes)).toBe(first);
-  arenas.disown(first);
+  expect(arenas.adopt(last.bytes)).toBe(last);
   arenas.disown(first);
   expect(arenas.adopt(new Uint8Array(1))?.id).toBe(first.id);
 });

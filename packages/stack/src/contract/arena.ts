@@ -5,8 +5,9 @@
 //
 // What a pool allocates lies together in few arenas: within one, octets are copied without a view of either place.
 //
-// Memory of the application comes and goes: it is adopted for as long as something that was sent lies in it. Its id is
-// used again afterwards, so whoever keeps addresses by id compares `version`, and lets go of what `disowned` names.
+// Memory of the application comes and goes: it is adopted for as long as something that was sent lies in it, and what is sent
+// again and again stays known meanwhile. Its id is used again afterwards, so whoever keeps addresses by id compares `version`,
+// and lets go of what `disowned` names.
 
 import { assert, CHECKS } from '../base/assert.ts';
 
@@ -25,9 +26,10 @@ export interface Room {
   readonly offset: number;
 }
 
-/** Memory of the application, and how many times it was adopted. */
+/** Memory of the application, and how many hold it. */
 interface Adopted {
   readonly arena: Arena;
+  readonly buffer: unknown;
   holders: number;
 }
 
@@ -35,6 +37,13 @@ interface Adopted {
 export const ARENAS_MAX = 65_536;
 /** Ids that memory of the application may have: beyond, it is copied. The rest is for slabs, slots and chunks. */
 export const ADOPTED_MAX = 32_768;
+/**
+ * Memory adopted lately is found again. No Map: it makes its table anew as entries come and go, and V8 puts the new one where the
+ * old one was, among what lives long: 150 octets each time that only a collection of everything gives back.
+ */
+const RECENT = 16;
+/** As large it stays known while nobody holds it: with RECENT, how much memory the application may wait for. */
+const KEPT_BYTES_MAX: number = 256 << 10;
 /** An arena is addressed by int32. */
 const BYTES_MAX = 0x7fff_ffff;
 /** Rooms begin on a cache line. */
@@ -52,7 +61,12 @@ export class Arenas {
   private readonly arenas: (Arena | undefined)[] = [];
   private readonly versions: number[] = [];
   private readonly freeIds: number[] = [];
-  private readonly adopted = new Map<unknown, Adopted>();
+  /** By id. */
+  private readonly adopted: (Adopted | undefined)[] = [];
+  private adoptedCount = 0;
+  /** Cyclic: the next takes the place of the oldest. Nobody holds some of them. */
+  private readonly recent: (Adopted | undefined)[] = new Array(RECENT).fill(undefined);
+  private recentNext = 0;
   private log: Int32Array = new Int32Array(0);
   /** Where the next room is cut from, and how much of it is taken. */
   private ground: Arena | undefined = undefined;
@@ -109,7 +123,7 @@ export class Arenas {
 
   /**
    * Makes memory of the application known until `disown`. The arena spans the whole buffer under `bytes`: octet i of
-   * `bytes` is octet `bytes.byteOffset + i` of it. The same buffer adopted again is the same arena.
+   * `bytes` is octet `bytes.byteOffset + i` of it. A buffer adopted again is the same arena, if it is among the last RECENT.
    *
    * Undefined: it has to be copied. It is empty or was transferred, it could shrink or be written by another thread
    * meanwhile, or too much is adopted already.
@@ -120,31 +134,39 @@ export class Arenas {
    */
   adopt(bytes: Uint8Array): Arena | undefined {
     const { buffer } = bytes;
-    const known = this.adopted.get(buffer);
-    if (known !== undefined) {
+    for (let i = 0; i < RECENT; i++) {
+      const known = this.recent[i];
+      if (known?.buffer !== buffer) continue;
       if (bytes.length === 0) return undefined;
       known.holders++;
       return known.arena;
     }
-    if (!isLasting(bytes) || this.adopted.size >= ADOPTED_MAX) return undefined;
+    if (!isLasting(bytes) || this.adoptedCount >= ADOPTED_MAX) return undefined;
     const arena = this.add(new Uint8Array(buffer));
-    this.adopted.set(buffer, { arena, holders: 1 });
+    const known: Adopted = { arena, buffer, holders: 1 };
+    this.adopted[arena.id] = known;
+    this.adoptedCount++;
+    this.forgetRecent(this.recentNext);
+    this.recent[this.recentNext] = known;
+    this.recentNext = (this.recentNext + 1) % RECENT;
     return arena;
   }
 
-  /** Undoes one `adopt`. After the last the id is free: no packet may point there any more. */
+  /** Undoes one `adopt`: no packet of that holder may point there any more. After the last the memory may stay known until `forget`. */
   disown(arena: Arena): void {
-    const known = this.adopted.get(arena.bytes.buffer);
-    assert(known?.arena === arena, 'what is disowned was adopted, once for each time');
+    const known = this.adopted[arena.id];
+    assert(known?.arena === arena && known.holders > 0, 'what is disowned was adopted, once for each time');
     if (--known.holders > 0) return;
-    const { id } = arena;
-    this.adopted.delete(arena.bytes.buffer);
-    this.arenas[id] = undefined;
-    this.versions[id]++;
-    this.freeIds.push(id);
-    if (this.log.length === 0) this.log = new Int32Array(DISOWNED_LOG);
-    this.log[this.disownedCount & (DISOWNED_LOG - 1)] = id;
-    this.disownedCount = (this.disownedCount + 1) | 0;
+    const place = this.recent.indexOf(known);
+    if (place >= 0 && arena.bytes.length <= KEPT_BYTES_MAX) return;
+    if (place >= 0) this.recent[place] = undefined;
+    this.free(arena.id);
+  }
+
+  /** In a pause: lets go of memory that nobody holds. It is told of as disowned. */
+  forget(): void {
+    for (let place = 0; place < RECENT; place++)
+      if (this.recent[place]?.holders === 0) this.forgetRecent(place);
   }
 
   /**
@@ -154,6 +176,24 @@ export class Arenas {
   disowned(position: number): number {
     const age = (this.disownedCount - position) | 0;
     return age > DISOWNED_LOG ? -1 : this.log[position & (DISOWNED_LOG - 1)];
+  }
+
+  private forgetRecent(place: number): void {
+    const known = this.recent[place];
+    this.recent[place] = undefined;
+    if (known?.holders === 0) this.free(known.arena.id);
+  }
+
+  /** The id serves other memory: no packet may point there any more. */
+  private free(id: number): void {
+    this.adopted[id] = undefined;
+    this.adoptedCount--;
+    this.arenas[id] = undefined;
+    this.versions[id]++;
+    this.freeIds.push(id);
+    if (this.log.length === 0) this.log = new Int32Array(DISOWNED_LOG);
+    this.log[this.disownedCount & (DISOWNED_LOG - 1)] = id;
+    this.disownedCount = (this.disownedCount + 1) | 0;
   }
 
   private add(bytes: Uint8Array): Arena {

@@ -197,6 +197,7 @@ export class Connections implements DirtyList, KeyOwner {
     this.forget(tcb);
     this.forgetSent(tcb);
     this.forgetText(tcb);
+    this.context.pool.arenas.forget();
     // What lies behind a hole, or behind a FIN, will never be read.
     if (tcb.receiveClosed || tcb.unread === 0) this.discardReceived(tcb);
   }

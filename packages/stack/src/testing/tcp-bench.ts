@@ -175,6 +175,10 @@ export class TcpBench {
     return this.bench.clock;
   }
 
+  get pool(): Bench['pool'] {
+    return this.bench.pool;
+  }
+
   /** The application's side: asserts that there is one. */
   get app(): TcpSocket {
     assert(this.socket !== undefined, 'the application has a socket');
@@ -287,8 +291,8 @@ export class TcpBench {
     const { stack } = this;
     stack.close();
     assert(stack.tcpConnectionCount === 0, 'a closed stack has no connection');
-    assert(this.bench.pool.inUse === 0, 'all packets come home');
-    assert(this.bench.pool.chunks.inUseBytes === 0, 'all send chunks come home');
+    assert(this.pool.inUse === 0, 'all packets come home');
+    assert(this.pool.chunks.inUseBytes === 0, 'all send chunks come home');
   }
 
   /** What the application of this bench hears with. */

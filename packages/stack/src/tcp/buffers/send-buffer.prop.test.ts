@@ -163,6 +163,7 @@ property.prop([seqs, fc.array(step, { maxLength: 40 }), fc.constantFrom(8 << 10,
     // All is over: no chunk is kept, no memory of the application either, each callback was called once.
     expect(bench.owned.every(({ calls }) => calls === 1)).toBe(true);
     expect(pool.chunks.inUseBytes).toBe(0);
+    pool.arenas.forget();
     expect(pool.arenas.disownedCount).toBe(bench.owned.filter(({ copied }) => !copied).length);
     expect([buffer.length, buffer.start, buffer.broken]).toEqual([0, buffer.end, false]);
   },

@@ -41,6 +41,27 @@ describe('what an idle connection holds', () => {
     expect(bench.app.tcpInfo()).toMatchObject({ rtt, minRtt, totalRetrans: 0 });
   });
 
+  test('after a pause, or closed, no memory of the application, which it sends again and again', () => {
+    const bench = tcpIn('ESTABLISHED', OPTIONS);
+    const { arenas } = bench.pool;
+    const bytes = new Uint8Array(5000);
+    const exchangeOwned = (): void => {
+      bench.app.sendOwned(bytes, () => {});
+      bench.pump();
+      bench.acks();
+      bench.run(1);
+    };
+    for (let i = 0; i < 3; i++) exchangeOwned();
+    expect([bench.app.queuedBytes, arenas.disownedCount]).toEqual([0, 0]);
+    bench.run(PAUSE_MS);
+    expect(arenas.disownedCount).toBe(1);
+    exchangeOwned();
+    expect(arenas.disownedCount).toBe(1);
+    bench.app.abort();
+    bench.pump();
+    expect(arenas.disownedCount).toBe(2);
+  });
+
   test('nothing wakes it afterwards', () => {
     const bench = tcpIn('ESTABLISHED', OPTIONS);
     exchange(bench, 1);

@@ -20,6 +20,7 @@ export function quietEnds(c: Connections, tcb: Tcb, loss: LossRecord): void {
   const { options, nowMs } = c.context;
   const { controller } = tcb;
   bulkEnds(tcb, nowMs);
+  c.context.pool.arenas.forget();
   const expired = diff(nowMs, tcb.lastSentMs) > tcb.rtoMs && options.tcpSlowStartAfterIdle;
   if (!expired || controller === undefined || tcb.recovery !== RECOVERY_NONE) return;
   if (!loss.calm || !controller.forgettable) return;
