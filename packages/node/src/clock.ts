@@ -8,13 +8,16 @@ import type { Clock } from '@tunstack/stack/contract';
  * and until `release` it is what `nowMs` and `nowUs` say.
  */
 export class NodeClock implements Clock {
-  /** The moment held, milliseconds of performance.now(). */
-  heldMs = 0;
+  /** The moment held, as both: read once, and not boxed again for each reading. */
+  private heldMs = 0;
+  private heldUs = 0;
   private held = false;
 
   /** Reads the clock, for this and all that follows until the next `hold` or `release`. */
   hold(): void {
-    this.heldMs = performance.now();
+    const ms = performance.now();
+    this.heldMs = msOf(ms);
+    this.heldUs = usOf(ms);
     this.held = true;
   }
 
@@ -24,11 +27,20 @@ export class NodeClock implements Clock {
   }
 
   nowMs(): number {
-    // `| 0` reduces modulo 2^32 for any reading below 2^53.
-    return Math.floor(this.held ? this.heldMs : performance.now()) | 0;
+    return this.held ? this.heldMs : msOf(performance.now());
   }
 
   nowUs(): number {
-    return Math.floor((this.held ? this.heldMs : performance.now()) * 1000) | 0;
+    return this.held ? this.heldUs : usOf(performance.now());
   }
+}
+
+// `| 0` reduces modulo 2^32 for any reading below 2^53.
+
+function msOf(ms: number): number {
+  return Math.floor(ms) | 0;
+}
+
+function usOf(ms: number): number {
+  return Math.floor(ms * 1000) | 0;
 }

@@ -12,7 +12,7 @@ import { NodeEntropy } from './entropy.ts';
 
 /** A peer on the same CPU has its next packet there when ours is written: 16 rounds were 30 us. */
 const ROUNDS_PER_TURN = 256;
-const MS_PER_TURN = 1;
+const US_PER_TURN = 1000;
 /** Stacks of one host that can wait for their turn at one time. */
 const STACKS_MAX = 1 << 20;
 /** The longest setInterval there is: it only keeps the process alive. */
@@ -55,6 +55,9 @@ export class Host {
   private timerAtMs = 0;
   private references = 0;
   private hold: NodeJS.Timeout | undefined = undefined;
+  /** What the event loop calls: each one function for all, for they are set some thousand times a second. */
+  private readonly scheduled = (): void => this.runScheduled();
+  private readonly fired = (): void => this.timerFired();
 
   constructor(options: HostOptions = {}) {
     this.pool = new PacketPool(options.pool);
@@ -117,24 +120,26 @@ export class Host {
   }
 
   private schedule(): void {
-    this.immediate ??= setImmediate(() => {
-      this.immediate = undefined;
-      if (this.waiting.size > 0) this.turn();
-    });
+    this.immediate ??= setImmediate(this.scheduled);
+  }
+
+  private runScheduled(): void {
+    this.immediate = undefined;
+    if (this.waiting.size > 0) this.turn();
   }
 
   private turn(): void {
     const { clock, waiting } = this;
     this.inTurn = true;
     clock.hold();
-    const endMs = clock.heldMs + MS_PER_TURN;
+    const startUs = clock.nowUs();
     for (let round = 0; round < ROUNDS_PER_TURN; round++) {
       // What is woken during a round runs in the next: what arrives during a pump waits.
       for (let left = waiting.size; left > 0; left--) {
         this.serve(waiting.shift() as Guest);
         if (waiting.size > 0) clock.hold();
       }
-      if (waiting.size === 0 || clock.heldMs >= endMs) break;
+      if (waiting.size === 0 || diff(clock.nowUs(), startUs) >= US_PER_TURN) break;
     }
     this.inTurn = false;
     if (waiting.size > 0) this.schedule();
@@ -182,13 +187,15 @@ export class Host {
     if (this.timer !== undefined && diff(this.timerAtMs, atMs) <= 0) return;
     clearTimeout(this.timer);
     this.timerAtMs = atMs;
-    this.timer = setTimeout(() => this.timerFired(), wait).unref();
+    this.timer = setTimeout(this.fired, wait).unref();
   }
 
   private timerFired(): void {
     this.timer = undefined;
     const nowMs = this.clock.nowMs();
-    for (const guest of this.guests) if (guest.stack.msUntilNext(nowMs) === 0) this.wake(guest);
+    const { guests } = this;
+    for (let i = 0; i < guests.length; i++)
+      if (guests[i].stack.msUntilNext(nowMs) === 0) this.wake(guests[i]);
     // setTimeout may fire a fraction of a millisecond early: then nobody was due, and the timer is set again.
     if (this.waiting.size > 0) this.turn();
     else this.armTimer();
