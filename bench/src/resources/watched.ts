@@ -32,10 +32,10 @@ export interface Blocked {
 }
 
 /**
- * What node is told where no pause may be long (packages/node/README.md): a scavenge does not wait for helpers that have no CPU, and V8
- * does not collect all, three times, to give memory back as soon as a program makes little garbage.
+ * What node is told where no pause may be long (packages/node/README.md): the collector neither wakes nor waits for helpers that have no
+ * CPU, and V8 does not collect all, three times, to give memory back as soon as a program makes little garbage.
  */
-const SHORT_PAUSES = ['--no-parallel-scavenge', '--no-memory-reducer'] as const;
+const SHORT_PAUSES = ['--single-threaded-gc', '--no-memory-reducer'] as const;
 
 /** With so many idle connections beside what is measured. */
 export function watched(crowd: number): Contestant {
