@@ -116,8 +116,6 @@ export class AllocPeer implements Link {
       this.synDue = false;
       this.hand(0, wire.TCP_SYN, 0);
       this.sndNxt = (this.sndNxt + 1) | 0;
-      // Where its options were there will be text.
-      this.slab.bytes.fill(0, this.slabAt, this.slabAt + this.stride);
       return 1;
     }
     if (!this.connected) return 0;
@@ -235,5 +233,7 @@ export class AllocPeer implements Link {
     this.sndWnd = wire.tcpWindow(b, tcp);
     this.ackDue = true;
     this.connected = true;
+    // Where the options of our SYN were there will be text.
+    this.slab.bytes.fill(0, this.slabAt, this.slabAt + this.stride);
   }
 }

@@ -42,7 +42,7 @@ export class Gro implements BatchInput {
   /** Octets of both headers, and of the first segment's text. */
   private headers = 0;
   private size = 0;
-  /** Segments in it; the sequence number behind them; the flags of the last. */
+  /** Segments in it, 0: nobody asked yet whether others may be put behind it; the sequence number behind them; the flags of the last. */
   private segments = 0;
   private nextSeq = 0;
   private lastFlags = 0;
@@ -55,13 +55,13 @@ export class Gro implements BatchInput {
   receive(packet: Packet): void {
     const { held } = this;
     if (held !== undefined) {
-      if (this.continues(held, packet)) {
+      if (packet.follows(held) && this.begins(held) && this.continues(held, packet)) {
         this.merge(held, packet);
         return;
       }
       this.batchEnds();
     }
-    if (this.begins(packet)) this.held = packet;
+    if (packet.lent && this.context.options.gro) this.held = packet;
     else this.input.receive(packet);
   }
 
@@ -69,14 +69,20 @@ export class Gro implements BatchInput {
   batchEnds(): void {
     const { held } = this;
     if (held === undefined) return;
+    const { segments } = this;
     this.held = undefined;
-    if (this.segments > 1) this.complete(held);
+    this.segments = 0;
+    if (segments > 1) this.complete(held);
     this.input.receive(held);
   }
 
-  /** True for a segment that others may be put behind: plain text, whole, with right checksums, in a slab. */
+  /**
+   * True for a segment that others may be put behind: plain text, whole, with right checksums. Asked when there is another: most that
+   * come alone go on unseen.
+   */
   private begins(packet: Packet): boolean {
-    if (!this.context.options.gro || !packet.lent || packet.gsoType !== GSO_NONE) return false;
+    if (this.segments > 0) return true;
+    if (packet.gsoType !== GSO_NONE) return false;
     const { bytes: b, head: o, length } = packet;
     if (length <= HEADERS_MIN || b[o] !== PLAIN_IPV4 || ipv4.ipv4Protocol(b, o) !== ipv4.PROTO_TCP)
       return false;
@@ -98,7 +104,7 @@ export class Gro implements BatchInput {
   private continues(held: Packet, packet: Packet): boolean {
     const { headers } = this;
     const { length } = packet;
-    if (!packet.follows(held) || packet.gsoType !== GSO_NONE || packet.cast !== held.cast) return false;
+    if (packet.gsoType !== GSO_NONE || packet.cast !== held.cast) return false;
     if (length <= headers || length - headers > this.size) return false;
     if (held.length + length - headers > ipv4.IPV4_MAX_TOTAL) return false;
     const { bytes: a, head: p } = held;
