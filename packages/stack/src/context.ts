@@ -11,6 +11,14 @@ import { EventRing } from './event-ring.ts';
 import type { Options } from './options.ts';
 import { Stats } from './stats.ts';
 
+/** Bits of `Context.work`: who has something to settle or to drain. */
+export const WORK_FORWARD = 1;
+export const WORK_IGMP = 2;
+export const WORK_TCP = 4;
+export const WORK_UDP = 8;
+export const WORK_ECHO = 16;
+export const WORK_ARP = 32;
+
 /** Sockets of all kinds that can be at one time. */
 export function socketsMax(options: Options): number {
   return options.udpSocketsMax + options.echoSocketsMax + options.tcpConnectionsMax + options.tcpListenersMax;
@@ -30,6 +38,8 @@ export class Context {
   nowUs = 0;
   /** Seconds since the stack was made: for ages that an int32 of milliseconds cannot hold. */
   uptimeS = 0;
+  /** WORK_*: set by who puts something on a queue of his, cleared by his drain when it has emptied them. */
+  work = 0;
   tap: Tap | undefined = undefined;
   /** True while the core works on packets: plug-ins called then may call no verb. */
   inCore = false;

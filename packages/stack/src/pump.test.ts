@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { Deadlines } from './base/deadlines.ts';
 import { NONE } from './base/index-pool.ts';
-import { Context } from './context.ts';
+import { Context, WORK_ARP, WORK_ECHO, WORK_FORWARD, WORK_IGMP, WORK_TCP, WORK_UDP } from './context.ts';
 import { EVENT_READABLE } from './contract/events.ts';
 import { ACCEPT, INPUT } from './contract/hook.ts';
 import { PacketPool } from './contract/packet-pool.ts';
@@ -60,11 +60,14 @@ function rig(links = 1): Rig {
     return { link, face };
   });
   const target = { pendingEvents: 0, dispatch: () => log.push('event') };
-  const part = (name: string): Settled => ({
-    hasWork: false,
+  const part = (name: string, work: number): Settled => ({
     settle: () => log.push(`settle ${name}`),
-    drain: () => log.push(`drain ${name}`),
+    drain() {
+      log.push(`drain ${name}`);
+      context.work &= ~work;
+    },
   });
+  context.work = WORK_FORWARD | WORK_IGMP | WORK_TCP | WORK_UDP | WORK_ECHO | WORK_ARP;
   const pump = new Pump(context, clock, {
     faces: made.map(({ face }) => face),
     timed: [
@@ -76,12 +79,12 @@ function rig(links = 1): Rig {
         },
       },
     ],
-    forward: part('forward'),
-    igmp: part('igmp'),
-    tcp: part('tcp'),
-    udp: part('udp'),
-    echo: part('echo'),
-    arp: part('arp'),
+    forward: part('forward', WORK_FORWARD),
+    igmp: part('igmp', WORK_IGMP),
+    tcp: part('tcp', WORK_TCP),
+    udp: part('udp', WORK_UDP),
+    echo: part('echo', WORK_ECHO),
+    arp: part('arp', WORK_ARP),
     drainWaiting: () => log.push('waiting'),
     drainAnswers: () => log.push('answers'),
   });
@@ -114,6 +117,21 @@ test('a pump is: receive batch, timers, events, settle, what waited, answers, dr
     'drain arp',
     'flush',
   ]);
+});
+
+test('who has nothing to send is not asked, and who gets something in the drain is asked behind the others', () => {
+  const { pump, log, context } = rig();
+  context.work = WORK_UDP;
+  expect(pump.run()).toBe(false);
+  expect(log).toEqual(['poll', 'settle udp', 'waiting', 'answers', 'drain udp', 'flush']);
+  context.work = WORK_UDP;
+  log.length = 0;
+  log.push = (...what) => {
+    if (what[0] === 'drain udp') context.work |= WORK_ARP;
+    return Array.prototype.push.apply(log, what);
+  };
+  expect(pump.run()).toBe(false);
+  expect([...log]).toEqual(['poll', 'settle udp', 'waiting', 'answers', 'drain udp', 'drain arp', 'flush']);
 });
 
 test('all links are polled before anything else, and all are flushed at the end', () => {

@@ -6,7 +6,7 @@ import { assert, CHECKS } from './base/assert.ts';
 import type { Deadlines } from './base/deadlines.ts';
 import { NONE } from './base/index-pool.ts';
 import { diff } from './base/int.ts';
-import type { Context } from './context.ts';
+import { type Context, WORK_ARP, WORK_ECHO, WORK_FORWARD, WORK_IGMP, WORK_TCP, WORK_UDP } from './context.ts';
 import type { Clock } from './contract/clock.ts';
 import type { Interface } from './ip/interface.ts';
 
@@ -23,9 +23,8 @@ export interface Timed {
   timersFire(nowMs: number): void;
 }
 
-/** A part of the stack that sends in the drain. */
+/** A part of the stack that sends in the drain, when its bit of `Context.work` is set; it clears it. */
 export interface Drained {
-  readonly hasWork: boolean;
   drain(): void;
 }
 
@@ -99,9 +98,7 @@ export class Pump {
 
   /** True when a pump would have something to do now. */
   hasWork(): boolean {
-    const { forward, igmp, tcp, udp, echo, arp } = this.parts;
-    if (this.context.events.size > 0 || tcp.hasWork || udp.hasWork) return true;
-    return echo.hasWork || forward.hasWork || igmp.hasWork || arp.hasWork;
+    return this.context.events.size > 0 || this.context.work !== 0;
   }
 
   /** Milliseconds from `nowMs` until a timer is due (0: it is), or NEVER. */
@@ -150,8 +147,7 @@ export class Pump {
     const { deadlines, parts } = this;
     const { nowMs } = this.context;
     for (let i = 0; i < deadlines.length; i++) {
-      const row = deadlines[i].first();
-      if (row !== NONE && diff(deadlines[i].deadline(row), nowMs) <= 0) parts.timed[i].timersFire(nowMs);
+      if (deadlines[i].isDue(nowMs)) parts.timed[i].timersFire(nowMs);
     }
   }
 
@@ -159,19 +155,20 @@ export class Pump {
     const { context } = this;
     const { faces, forward, igmp, tcp, udp, echo, arp, drainWaiting, drainAnswers } = this.parts;
     context.inCore = true;
-    tcp.settle();
-    udp.settle();
-    echo.settle();
+    if ((context.work & WORK_TCP) !== 0) tcp.settle();
+    if ((context.work & WORK_UDP) !== 0) udp.settle();
+    if ((context.work & WORK_ECHO) !== 0) echo.settle();
     context.sends = true;
     drainWaiting();
     for (let i = 0; i < faces.length; i++) faces[i].unblock();
     drainAnswers();
-    forward.drain();
-    igmp.drain();
-    tcp.drain();
-    udp.drain();
-    echo.drain();
-    arp.drain();
+    // Each may give work to those behind it: the bits are read anew.
+    if ((context.work & WORK_FORWARD) !== 0) forward.drain();
+    if ((context.work & WORK_IGMP) !== 0) igmp.drain();
+    if ((context.work & WORK_TCP) !== 0) tcp.drain();
+    if ((context.work & WORK_UDP) !== 0) udp.drain();
+    if ((context.work & WORK_ECHO) !== 0) echo.drain();
+    if ((context.work & WORK_ARP) !== 0) arp.drain();
     context.sends = false;
     for (let i = 0; i < faces.length; i++) faces[i].link.flush();
     context.inCore = false;

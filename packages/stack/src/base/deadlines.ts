@@ -54,6 +54,11 @@ export class Deadlines {
     return this.size === 0 ? NONE : this.heap[0];
   }
 
+  /** True when a deadline has come at `nowMs`. */
+  isDue(nowMs: number): boolean {
+    return this.size > 0 && diff(this.at[this.heap[0]], nowMs) <= 0;
+  }
+
   /** Takes out one row whose deadline has come at `nowMs`, earliest first, or answers NONE. */
   takeDue(nowMs: number): number {
     const row = this.first();

@@ -1,7 +1,7 @@
 // Echo sockets: the asking side of ping. A socket has an identifier, as a UDP socket has a port (Linux's ping sockets).
 
 import { NONE } from '../base/index-pool.ts';
-import type { Context } from '../context.ts';
+import { type Context, WORK_ECHO } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import * as errno from '../contract/errno.ts';
 import { EVENT_CLOSED, EVENT_ERROR, type EventTarget } from '../contract/events.ts';
@@ -42,13 +42,10 @@ export class EchoSockets {
       number: PROTO_ICMP,
       sent: C.IcmpOutMsgs,
       received: NONE,
+      work: WORK_ECHO,
       full: R.ICMP_ECHO_SOCKET_FULL,
       socketsMax: context.options.echoSocketsMax,
     });
-  }
-
-  get hasWork(): boolean {
-    return this.queues.hasWork;
   }
 
   /** A socket with this identifier (0: a random free one), or EADDRINUSE, EMFILE. */

@@ -106,6 +106,8 @@ export interface DatagramProtocol {
   /** Place of the nstat counter of datagrams sent, and of those that an application took (NONE: not counted). */
   readonly sent: number;
   readonly received: number;
+  /** Its bit of `Context.work`. */
+  readonly work: number;
   /** The reason to drop what a receive queue cannot hold. */
   readonly full: number;
   /** Sockets there can be. */
@@ -133,11 +135,6 @@ export class DatagramQueues {
     this.touched = new Fifo(protocol.socketsMax * 2);
   }
 
-  /** True while something could be sent. */
-  get hasWork(): boolean {
-    return this.dirty.size > 0;
-  }
-
   private charge(packet: Packet): number {
     return packet.length + this.context.options.datagramOverheadBytes;
   }
@@ -155,6 +152,7 @@ export class DatagramQueues {
     if (!endpoint.touched) {
       endpoint.touched = true;
       this.touched.push(endpoint);
+      this.context.work |= this.protocol.work;
     }
     this.context.events.mark(endpoint.target, EVENT_READABLE);
   }
@@ -225,6 +223,7 @@ export class DatagramQueues {
     if (endpoint.dirty || endpoint.waiting || endpoint.tx.size === 0) return;
     endpoint.dirty = true;
     this.dirty.push(endpoint);
+    this.context.work |= this.protocol.work;
   }
 
   /** Sends what is queued, sockets in turn, until the links are full. */
@@ -237,6 +236,7 @@ export class DatagramQueues {
       if (quota < QUOTA) this.markDirty(endpoint);
       else this.waitForRoom(endpoint);
     }
+    this.context.work &= ~this.protocol.work;
   }
 
   /** Sends the first datagram of the queue; false when its link is full. */

@@ -1,7 +1,7 @@
 // Forwarding: RFC 1812 5.2, 5.3. A datagram for somebody else goes on, one hop older, or its sender hears why not.
 
 import { Fifo } from '../base/fifo.ts';
-import type { Context } from '../context.ts';
+import { type Context, WORK_FORWARD } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { ACCEPT, DROP, FORWARD } from '../contract/hook.ts';
 import { CAST_HOST, type Packet } from '../contract/packet.ts';
@@ -71,10 +71,6 @@ export class Ip4Forward {
     this.queue = new Fifo(context.options.forwardQueueMax);
   }
 
-  get hasWork(): boolean {
-    return this.queue.size > 0;
-  }
-
   /** A datagram that is not for us, head at its IP header; its source was found to be one host elsewhere. */
   arrives(packet: Packet): void {
     const { context } = this;
@@ -115,6 +111,7 @@ export class Ip4Forward {
       return;
     }
     const nextHop = route.gateway !== 0 ? route.gateway : destination;
+    context.work |= WORK_FORWARD;
     if (this.queue.push({ packet, face, nextHop })) context.stats.counters[C.IpForwDatagrams]++;
     else context.drop(packet, R.FORWARD_QUEUE_FULL);
   }
@@ -123,6 +120,7 @@ export class Ip4Forward {
     for (let on = this.queue.shift(); on !== undefined; on = this.queue.shift()) {
       this.output.sendForwarded(on.packet, on.face, on.nextHop);
     }
+    this.context.work &= ~WORK_FORWARD;
   }
 
   /** The stack closes: what was about to go on is dropped. */

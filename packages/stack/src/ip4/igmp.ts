@@ -8,7 +8,7 @@ import { Deadlines } from '../base/deadlines.ts';
 import { Fifo } from '../base/fifo.ts';
 import { NONE } from '../base/index-pool.ts';
 import { diff } from '../base/int.ts';
-import type { Context } from '../context.ts';
+import { type Context, WORK_IGMP } from '../context.ts';
 import type { Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
 import type { GroupReporter, Groups, Membership } from '../ip/groups.ts';
@@ -68,10 +68,6 @@ export class Igmp implements GroupReporter {
     groups.reporter = this;
   }
 
-  get hasWork(): boolean {
-    return this.queue.size > 0;
-  }
-
   joined(membership: Membership): void {
     const { id, face } = membership;
     this.memberships[id] = membership;
@@ -85,7 +81,7 @@ export class Igmp implements GroupReporter {
     this.deadlines.cancel(id);
     // A version 1 router does not know the message (RFC 2236 4).
     if (!face.loopback && this.last[id] && !this.hasV1Router(face)) {
-      this.queue.push({ face, type: igmp.IGMP_LEAVE, group });
+      this.enqueue(face, igmp.IGMP_LEAVE, group);
     }
     this.last[id] = false;
   }
@@ -126,6 +122,12 @@ export class Igmp implements GroupReporter {
     for (let message = this.queue.shift(); message !== undefined; message = this.queue.shift()) {
       this.send(message);
     }
+    this.context.work &= ~WORK_IGMP;
+  }
+
+  private enqueue(face: Interface, type: number, group: number): void {
+    this.queue.push({ face, type, group });
+    this.context.work |= WORK_IGMP;
   }
 
   /** RFC 2236 3: "the host sets delay timers for each group"; a timer that runs is only ever shortened. */
@@ -162,7 +164,7 @@ export class Igmp implements GroupReporter {
   private report(membership: Membership): void {
     const { id, face, group } = membership;
     const type = this.hasV1Router(face) ? igmp.IGMP_V1_REPORT : igmp.IGMP_V2_REPORT;
-    this.queue.push({ face, type, group });
+    this.enqueue(face, type, group);
     this.last[id] = true;
     if (this.owed[id] > 0) this.owed[id]--;
     if (this.owed[id] > 0) this.deadlines.set(id, (this.context.nowMs + this.chance(UNSOLICITED_MS)) | 0);

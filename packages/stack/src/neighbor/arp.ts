@@ -2,7 +2,7 @@
 // replies and what waited for them leave in the drain.
 
 import { Fifo } from '../base/fifo.ts';
-import type { Context } from '../context.ts';
+import { type Context, WORK_ARP } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { FULL } from '../contract/link.ts';
 import { CAST_HOST, type Packet } from '../contract/packet.ts';
@@ -57,10 +57,6 @@ export class Arp {
     this.neighbors = neighbors;
     this.policy = policy;
     this.outgoing = new Fifo(context.options.answersMax);
-  }
-
-  get hasWork(): boolean {
-    return this.outgoing.size > 0 || this.neighbors.dirty.size > 0;
   }
 
   /** An ARP packet, head behind the Ethernet header. It is used up. R826.3. */
@@ -118,6 +114,7 @@ export class Arp {
     for (let out = this.outgoing.shift(); out !== undefined; out = this.outgoing.shift()) {
       if (out.station.transmitFrame(out.packet) === FULL) this.context.drop(out.packet, R.LINK_FULL);
     }
+    this.context.work &= ~WORK_ARP;
   }
 
   /** The stack closes. */
@@ -165,6 +162,7 @@ export class Arp {
   private queue(station: Station, packet: Packet, high: number, low: number): void {
     const o = packet.push(ETHER_HEADER);
     writeEther(packet.bytes, o, high, low, station.etherHigh, station.etherLow, ETHERTYPE_ARP);
+    this.context.work |= WORK_ARP;
     if (!this.outgoing.push({ packet, station })) this.context.drop(packet, R.ANSWERS_FULL);
   }
 

@@ -5,7 +5,7 @@ import { Deadlines } from '../base/deadlines.ts';
 import { FlowTable } from '../base/flow-table.ts';
 import { IndexPool, NONE } from '../base/index-pool.ts';
 import { add, diff } from '../base/int.ts';
-import type { Context } from '../context.ts';
+import { type Context, WORK_ARP } from '../context.ts';
 import { FULL, TAKEN } from '../contract/link.ts';
 import type { Packet } from '../contract/packet.ts';
 import { R } from '../contract/reasons.ts';
@@ -276,7 +276,7 @@ export class Neighbors {
     neighbor.probes++;
     neighbor.asks = true;
     this.deadlines.set(neighbor.id, add(this.context.nowMs, this.context.options.neighborRetransMs));
-    this.dirty.add(neighbor);
+    this.markDirty(neighbor);
   }
 
   /** Its station address is known: nothing is left to ask, and what waited may go. */
@@ -284,7 +284,12 @@ export class Neighbors {
     neighbor.probes = 0;
     neighbor.asks = false;
     this.enter(neighbor, state, timeoutMs);
-    if (neighbor.pending.size > 0) this.dirty.add(neighbor);
+    if (neighbor.pending.size > 0) this.markDirty(neighbor);
+  }
+
+  private markDirty(neighbor: Neighbor): void {
+    this.dirty.add(neighbor);
+    this.context.work |= WORK_ARP;
   }
 
   /** It is known to hear us, now: RFC 4861 7.2.5, 7.3.1. */

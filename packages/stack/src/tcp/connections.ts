@@ -8,7 +8,7 @@ import { Fifo } from '../base/fifo.ts';
 import { IndexPool, NONE } from '../base/index-pool.ts';
 import { IndexTable, type KeyOwner } from '../base/index-table.ts';
 import { diff } from '../base/int.ts';
-import type { Context } from '../context.ts';
+import { type Context, WORK_TCP } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { EVENT_ERROR, EVENT_FINISHED } from '../contract/events.ts';
 import type { Packet } from '../contract/packet.ts';
@@ -242,6 +242,7 @@ export class Connections implements DirtyList, KeyOwner {
     if (tcb.dirty || tcb.waiting || tcb.id === NONE) return;
     tcb.dirty = true;
     (tcb.bulk ? this.dirtyBulk : this.dirty).push(tcb);
+    this.context.work |= WORK_TCP;
   }
 
   /** There is text in the packets of this batch: it is looked after when the pump settles. */

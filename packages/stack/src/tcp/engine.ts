@@ -5,7 +5,7 @@ import { assert, CHECKS } from '../base/assert.ts';
 import type { Deadlines } from '../base/deadlines.ts';
 import { NONE } from '../base/index-pool.ts';
 import { before, diff } from '../base/int.ts';
-import type { Context } from '../context.ts';
+import { type Context, WORK_TCP } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { EADDRNOTAVAIL, OK } from '../contract/errno.ts';
 import { EVENT_CLOSED, type EventTarget } from '../contract/events.ts';
@@ -100,11 +100,6 @@ export class TcpEngine {
     this.anyPath = (paths.acquire(0, 0) as Path).id;
   }
 
-  get hasWork(): boolean {
-    const { dirty, dirtyBulk } = this.connections;
-    return dirty.size > 0 || dirtyBulk.size > 0;
-  }
-
   get deadlines(): Deadlines {
     return this.connections.deadlines;
   }
@@ -172,6 +167,7 @@ export class TcpEngine {
   segmentArrives(packet: Packet): void {
     const { context, segment, connections } = this;
     context.stats.counters[C.TcpInSegs]++;
+    context.work |= WORK_TCP;
     const broken = segment.read(packet);
     if (broken >= 0) {
       context.drop(packet, broken);
@@ -240,7 +236,9 @@ export class TcpEngine {
   }
 
   drain(): void {
+    const { context, connections } = this;
     this.output.drain();
+    if (connections.dirty.size === 0 && connections.dirtyBulk.size === 0) context.work &= ~WORK_TCP;
     if (CHECKS) checkConnections(this.connections);
   }
 

@@ -2,7 +2,7 @@
 
 import { FlowTable } from '../base/flow-table.ts';
 import { NONE } from '../base/index-pool.ts';
-import type { Context } from '../context.ts';
+import { type Context, WORK_UDP } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import * as errno from '../contract/errno.ts';
 import { EVENT_CLOSED, EVENT_ERROR, type EventTarget } from '../contract/events.ts';
@@ -44,16 +44,13 @@ export class UdpEngine {
       number: PROTO_UDP,
       sent: C.UdpOutDatagrams,
       received: C.UdpInDatagrams,
+      work: WORK_UDP,
       full: R.UDP_RECEIVE_FULL,
       socketsMax: context.options.udpSocketsMax,
     });
     this.byPath = new FlowTable(context.entropy.int32());
     this.ports = new UdpPorts(context);
     this.anyPath = (paths.acquire(0, 0) as Path).id;
-  }
-
-  get hasWork(): boolean {
-    return this.queues.hasWork;
   }
 
   /** Sockets that are bound. */
