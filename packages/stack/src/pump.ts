@@ -106,10 +106,8 @@ export class Pump {
     const { deadlines } = this;
     let least = NEVER;
     for (let i = 0; i < deadlines.length; i++) {
-      const row = deadlines[i].first();
-      if (row === NONE) continue;
-      const wait = Math.max(0, diff(deadlines[i].deadline(row), nowMs));
-      if (least === NEVER || wait < least) least = wait;
+      const wait = deadlines[i].msUntilFirst(nowMs);
+      if (wait !== NONE && (least === NEVER || wait < least)) least = wait;
     }
     return least;
   }

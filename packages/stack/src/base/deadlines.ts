@@ -27,6 +27,11 @@ export class Deadlines {
     this.down(this.up(index));
   }
 
+  /** Sets the row's deadline, unless it has an earlier one. */
+  setIfEarlier(row: number, deadlineMs: number): void {
+    if (!this.has(row) || diff(this.at[row], deadlineMs) > 0) this.set(row, deadlineMs);
+  }
+
   /** Forgets the row's deadline, if it has one. */
   cancel(row: number): void {
     if (!this.has(row)) return;
@@ -52,6 +57,11 @@ export class Deadlines {
   /** The row with the earliest deadline, or NONE. */
   first(): number {
     return this.size === 0 ? NONE : this.heap[0];
+  }
+
+  /** Milliseconds from `nowMs` until the earliest deadline (0: it has come), or NONE: there is none. */
+  msUntilFirst(nowMs: number): number {
+    return this.size === 0 ? NONE : Math.max(0, diff(this.at[this.heap[0]], nowMs));
   }
 
   /** True when a deadline has come at `nowMs`. */

@@ -7,7 +7,6 @@ import { Deadlines } from '../base/deadlines.ts';
 import { Fifo } from '../base/fifo.ts';
 import { IndexPool, NONE } from '../base/index-pool.ts';
 import { IndexTable, type KeyOwner } from '../base/index-table.ts';
-import { diff } from '../base/int.ts';
 import { type Context, WORK_TCP } from '../context.ts';
 import { C } from '../contract/counters.ts';
 import { EVENT_ERROR, EVENT_FINISHED } from '../contract/events.ts';
@@ -259,9 +258,7 @@ export class Connections implements DirtyList, KeyOwner {
   /** Starts a timer, or moves it. */
   arm(tcb: Tcb, timer: number, atMs: number): void {
     setDeadline(tcb, timer, atMs);
-    if (tcb.id === NONE) return;
-    const { deadlines } = this;
-    if (!deadlines.has(tcb.id) || diff(deadlines.deadline(tcb.id), atMs) > 0) deadlines.set(tcb.id, atMs);
+    if (tcb.id !== NONE) this.deadlines.setIfEarlier(tcb.id, atMs);
   }
 
   disarm(tcb: Tcb, timer: number): void {
