@@ -23,7 +23,7 @@ class PooledChunk implements Chunk {
   readonly size: number;
   /** Where a small chunk was cut from. */
   readonly span: Span | undefined;
-  /** Its small chunks, once it was cut: they are kept, for request and answer cut and join it for ever. */
+  /** Its small chunks, once it was cut: they are kept, for it is cut and joined again and again. */
   cut: Span | undefined = undefined;
   taken = false;
 
@@ -99,7 +99,8 @@ export class ChunkPool {
     }
     span.free.push(own);
     if (span.place < 0) this.enlist(span);
-    if (span.free.length === span.pieces && span.whole !== undefined) {
+    // The last span with a free chunk stays cut: who talks takes one small chunk and gives it back, for ever.
+    if (span.free.length === span.pieces && span.whole !== undefined && this.spans.length > 1) {
       this.strike(span);
       this.large.push(span.whole);
     }
@@ -107,7 +108,14 @@ export class ChunkPool {
 
   private takeLarge(): PooledChunk | undefined {
     if (this.large.length === 0) this.grow();
-    return this.large.pop();
+    return this.large.pop() ?? this.joined();
+  }
+
+  /** The span that stayed cut although all of it is free. */
+  private joined(): PooledChunk | undefined {
+    const span = this.spans.find(({ free, pieces, whole }) => free.length === pieces && whole !== undefined);
+    if (span !== undefined) this.strike(span);
+    return span?.whole;
   }
 
   private takeSmall(): PooledChunk | undefined {
