@@ -66,6 +66,8 @@ export class Connections implements DirtyList, KeyOwner {
   private readonly ids: IndexPool;
   private readonly tcbs: (Tcb | undefined)[] = [];
   private readonly byTuple: IndexTable;
+  /** Who was found last: segments come in trains (BSD's one-behind cache). */
+  private last: Tcb | undefined = undefined;
   /** Connections that use a local port, embryonic and waiting ones included. */
   private readonly portUsers: Int32Array = new Int32Array(65_536);
 
@@ -124,15 +126,16 @@ export class Connections implements DirtyList, KeyOwner {
     return seenS >= 0 && context.uptimeS - seenS > 1;
   }
 
-  /** The connection of this tuple, woken if it sleeps; undefined: none. */
+  /** The connection of this tuple, woken if it sleeps; undefined: none, or no room to wake it. */
   find(path: number, localPort: number, remotePort: number): Tcb | undefined {
+    const { last } = this;
+    if (last?.remotePort === remotePort && last.localPort === localPort) {
+      if (last.path.id === path && last.id !== NONE) return last;
+    }
     const key = this.byTuple.get(path, (localPort << 16) | remotePort);
-    return key === NONE ? undefined : this.at(key);
-  }
-
-  /** The connection under a value of the tuple table; undefined: no room to wake it. */
-  private at(key: number): Tcb | undefined {
-    return (key & 1) === 0 ? this.tcbs[key >> 1] : this.wake(key >> 1);
+    if (key === NONE) return undefined;
+    this.last = (key & 1) === 0 ? this.tcbs[key >> 1] : this.wake(key >> 1);
+    return this.last;
   }
 
   /** The connection that is awake under this id. */
