@@ -168,7 +168,9 @@ export class PacketPool implements PacketHome {
   }
 
   private takeSlot(size: number): number {
-    for (const sizeClass of this.classes) {
+    const { classes } = this;
+    for (let i = 0; i < classes.length; i++) {
+      const sizeClass = classes[i];
       if (size > sizeClass.size) continue;
       if (sizeClass.free.length === 0) this.grow(sizeClass);
       const slot = sizeClass.free.pop();

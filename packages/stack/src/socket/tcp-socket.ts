@@ -164,7 +164,7 @@ export class TcpSocket extends TcpConnection implements events.EventTarget {
   /** Shows the first run of unread text, or undefined. The record is reused; the octets stay where they are until `consume`, but no longer than the handler that is running. */
   receive(): Text | undefined {
     this.host.context.enterVerb();
-    if (this.tcb === undefined || this.tcb.unread === 0) return undefined;
+    if (this.tcb === undefined) return undefined;
     this.text ??= new Text();
     return show(this.tcb, this.text) === 0 ? undefined : this.text;
   }
@@ -228,13 +228,13 @@ export class TcpSocket extends TcpConnection implements events.EventTarget {
       return;
     }
     this.left = bits;
-    const { unread } = this.tcb;
+    const { rcvRead } = this.tcb;
     try {
       this.hear(this.tcb);
     } catch (error) {
       // A handler threw. What was not told yet is told in the next pump; and what it left unread, if it has read something:
       // one that throws at once would be called for ever.
-      if (this.tcb.unread > 0 && this.tcb.unread < unread) this.left |= events.EVENT_READABLE;
+      if (this.tcb.unread > 0 && this.tcb.rcvRead !== rcvRead) this.left |= events.EVENT_READABLE;
       if (this.left !== 0 && !this.shut) this.host.context.events.mark(this, this.left);
       throw error;
     }
@@ -248,6 +248,8 @@ export class TcpSocket extends TcpConnection implements events.EventTarget {
     }
     if (this.takes(events.EVENT_URGENT)) handler.urgent?.(this);
     if (this.takes(events.EVENT_READABLE) && tcb.unread > 0) handler.readable?.(this);
+    // That was all, for most.
+    if (this.left === 0) return;
     if (this.takes(events.EVENT_ENDED) && !this.endTold) {
       this.endTold = true;
       handler.ended?.(this);

@@ -4,16 +4,17 @@
 
 /** Folds a sum to 16 bits. */
 export function fold(sum: number): number {
-  let s = sum;
-  if (s > 0x7fff_ffff) {
-    // The bitwise operators would cut here: add the halves by arithmetic first.
-    const high = Math.floor(s / 0x1_0000_0000);
-    s = s - high * 0x1_0000_0000 + high;
-    const upper = Math.floor(s / 0x1_0000);
-    s = s - upper * 0x1_0000 + upper;
-  }
+  let s = sum > 0x7fff_ffff ? narrow(sum) : sum;
   s = (s & 0xffff) + (s >>> 16);
   return (s & 0xffff) + (s >>> 16);
+}
+
+/** The same sum below 2^32. The bitwise operators would cut it: its halves are added by arithmetic. */
+function narrow(sum: number): number {
+  const high = Math.floor(sum / 0x1_0000_0000);
+  const low = sum - high * 0x1_0000_0000 + high;
+  const upper = Math.floor(low / 0x1_0000);
+  return low - upper * 0x1_0000 + upper;
 }
 
 /** The checksum of a sum: folded and complemented, 0 .. 65535. */

@@ -74,6 +74,7 @@ function reorderingWindowUs(tcb: Tcb, loss: LossRecord): number {
  */
 export function rackDetect(c: Connections, tcb: Tcb, loss: LossRecord): number {
   loss.rackAdvanced = false;
+  if (tcb.sent.oldest === undefined && !loss.reorderWait) return 0;
   const { nowUs, nowMs } = c.context;
   const patienceUs = loss.rackRttUs + reorderingWindowUs(tcb, loss);
   const lostBefore = tcb.sent.lostOctets;

@@ -28,9 +28,10 @@ function rate(tcb: Tcb, paces: boolean): number {
 
 /** Octets that one packet may have: `largest`, or the burst. */
 export function burstOctets(c: Connections, tcb: Tcb, largest: number): number {
-  const perSecond = rate(tcb, c.context.options.tcpPacing);
   const { mss } = tcb;
-  if (perSecond === 0 || largest <= 2 * mss) return largest;
+  if (largest <= 2 * mss) return largest;
+  const perSecond = rate(tcb, c.context.options.tcpPacing);
+  if (perSecond === 0) return largest;
   const burst = Math.max(2 * mss, (perSecond * BURST_US) / 1_000_000);
   return Math.min(largest, burst - (burst % mss));
 }
