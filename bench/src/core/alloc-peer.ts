@@ -152,7 +152,8 @@ export class AllocPeer implements Link {
       this.hand(place, wire.TCP_ACK, 0);
       return true;
     }
-    this.hand(place, wire.TCP_ACK, text);
+    // One octet alone is pushed, as a kernel's client does.
+    this.hand(place, this.options.load === 'talk' ? wire.TCP_ACK | wire.TCP_PSH : wire.TCP_ACK, text);
     this.sndNxt = (this.sndNxt + text) | 0;
     if (this.options.load === 'in') this.packets++;
     return true;
