@@ -32,5 +32,6 @@ await bundle.close();
 
 // The sources are in the tarball, too.
 const mapFile = join(root, 'dist', `${scope}.map`);
-const { sourcesContent, ...map } = JSON.parse(readFileSync(mapFile, 'utf8'));
+const map = JSON.parse(readFileSync(mapFile, 'utf8'));
+delete map.sourcesContent;
 writeFileSync(mapFile, JSON.stringify(map));
