@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Contestant } from '../bench/src/peers/contestant.ts';
 import { CannotBuild } from '../bench/src/peers/peer.ts';
@@ -34,8 +35,8 @@ async function bench(...words: readonly string[]): Promise<Record<string, unknow
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    errors += text;
+  child.stderr.setEncoding('utf8').on('data', (more: string) => {
+    errors += more;
   });
   const [code] = (await once(child, 'close')) as [number | null];
   expect(code, errors).toBe(0);
@@ -49,6 +50,13 @@ const measured = {
   spread: [expect.any(Number), expect.any(Number)],
   unit: expect.any(String),
 };
+
+test.each(['stack', 'bare'])('what a device of kind %s allocates is counted', async (kind) => {
+  const words = ['bench/dist/core/alloc-device-run.js', kind, '1000'];
+  const child = spawn(process.execPath, words, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const [said] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  expect(JSON.parse(said)).toEqual({ bytes: expect.any(Number), collections: expect.any(Number) });
+});
 
 test('a bench writes rows of one shape', async () => {
   const rows = await bench('parse', 'checksum');

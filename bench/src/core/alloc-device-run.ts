@@ -5,7 +5,7 @@
 
 import { PerformanceObserver } from 'node:perf_hooks';
 import { Host } from '@tunstack/node';
-import { adoptDevice, Device, socketPair, TunLink } from '@tunstack/tun';
+import { adoptDevice, Device, socketPair, TunLink, WRITE_STRIDE } from '@tunstack/tun';
 import { echoRequest } from './frames.ts';
 
 const PAYLOAD = 56;
@@ -31,7 +31,7 @@ function answerByStack(): void {
 }
 
 function answerBare(): void {
-  const writes = new Int32Array(13);
+  const writes = new Int32Array(WRITE_STRIDE);
   const device = new Device({
     fd: near,
     onReadable() {
@@ -52,7 +52,7 @@ else answerBare();
 
 const request = echoRequest(PAYLOAD);
 /** One packet of one piece: see Device.write. */
-const record = new Int32Array(13);
+const record = new Int32Array(WRITE_STRIDE);
 let left = 0;
 let done: () => void = () => {};
 

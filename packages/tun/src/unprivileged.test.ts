@@ -2,11 +2,13 @@
 //
 // This test needs root itself: a private mount namespace gives an unprivileged child a /dev/net/tun that everybody may
 // open, without touching the system's. The child loads the compiled addon, as Node 20 runs no TypeScript.
+
 import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WRITE_STRIDE } from './device.ts';
 import { TunError } from './errors.ts';
 import { run } from './testing/command.ts';
 import { requireRoot } from './testing/require-tun.ts';
@@ -28,7 +30,7 @@ const say = (more) => console.log(JSON.stringify({ ...opened, uid: process.getui
   sameNs: before === readlinkSync('/proc/self/ns/net'), ...more }));
 if (opened.error !== 0 || spec.netns === 0) say({});
 else {
-  const slab = new Uint8Array(1 << 20), answers = new Int32Array(256 * 13);
+  const slab = new Uint8Array(1 << 20), answers = new Int32Array(256 * ${WRITE_STRIDE});
   const control = new Int32Array(new SharedArrayBuffer(4 * 528)), records = control.subarray(16);
   const device = new addon.Device(opened.fd, -1, slab, control, 64, 10, true, () => {
     let n = 0;
@@ -39,7 +41,7 @@ else {
       slab[ip + 20] = 0;
       const sum = (slab[ip + 22] << 8 | slab[ip + 23]) + 0x800, folded = (sum & 0xffff) + (sum >>> 16);
       slab[ip + 22] = folded >>> 8; slab[ip + 23] = folded;
-      answers.set([1, 0, at, records[2 * i + 1]], 13 * n++);
+      answers.set([1, 0, at, records[2 * i + 1]], ${WRITE_STRIDE} * n++);
     }
     control[7] = n;
     device.write();
