@@ -93,7 +93,7 @@ int Device::fill(napi_env env, uint32_t limit) {
 }
 
 // Small packets that come one at a time are asks and answers: the next one comes when this one is answered, and a read of
-// EAGAIN behind each is a tenth of its cost. So a few are read without it; the loop, which a turn goes back to within a
+// EAGAIN behind each is 3 % of a ping. So a few are read without it; the loop, which a turn goes back to within a
 // millisecond, empties the queue.
 uint32_t Device::readLimit() {
   uint32_t limit = std::min(batchLimit_, static_cast<uint32_t>(control_[kReadLimit]));
